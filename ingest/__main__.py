@@ -1,0 +1,102 @@
+"""`python -m ingest …`: load AWS's data, look after the database, tell what is loaded."""
+
+import argparse
+import logging
+import re
+import sys
+
+from ingest import database_commands, status
+from ingest.errors import IngestError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when all that was asked is done, else 1 with one clear line per failure."""
+    parser = _build_parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    try:
+        return int(options.run(options))
+    except IngestError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; what was loaded before stands whole", file=sys.stderr)
+        return 130
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    cur = commands.add_parser("cur", help="load what is new or changed of a Cost & Usage Report")
+    cur.add_argument("--source", required=True, help="s3://bucket/prefix/report, or a local folder of the same layout")
+    cur.add_argument("--period", action="append", type=_period, help="only this month (YYYY-MM); may be repeated")
+    cur.set_defaults(run=_run_cur)
+
+    cloudwatch = commands.add_parser("cloudwatch", help="collect metrics from where the last collection ended")
+    cloudwatch.add_argument("--region", action="append", help="only this region; may be repeated")
+    cloudwatch.set_defaults(run=_run_cloudwatch)
+
+    cost_explorer = commands.add_parser("cost-explorer", help="read the last months' daily costs ($0.01 a request)")
+    cost_explorer.add_argument("--months", type=_month_count, default=3, help="current one included (default 3)")
+    cost_explorer.set_defaults(run=_run_cost_explorer)
+
+    state = commands.add_parser("status", help="tell what is loaded and how far it reaches")
+    state.add_argument("--json", action="store_true", help="the ledger as JSON")
+    state.set_defaults(run=status.run)
+
+    database_commands.add_parser(commands)
+    return parser
+
+
+def _period(text: str) -> str:
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
+        raise argparse.ArgumentTypeError(f"{text} is not a month like 2026-11")
+    return text
+
+
+def _month_count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 14:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 14, the months Cost Explorer holds")
+    return int(text)
+
+
+def _run_cur(options: argparse.Namespace) -> int:
+    from ingest.cur.loading import sync_report  # pyarrow and boto3 take a second to import: only where needed
+
+    results = sync_report(options.source, options.period)
+    for result in results:
+        if not result.error:
+            print(f"{result.partition_key}: {result.outcome}, {result.row_count:,} rows read")
+    return _report_failures([result.error for result in results if result.error])
+
+
+def _run_cloudwatch(options: argparse.Namespace) -> int:
+    from ingest.cloudwatch.loading import collect_metrics
+
+    results = collect_metrics(options.region)
+    for result in results:
+        if not result.error:
+            print(f"{result.partition_key}: {result.series_count} series, {result.datapoint_count:,} datapoints")
+    return _report_failures([result.error for result in results if result.error])
+
+
+def _run_cost_explorer(options: argparse.Namespace) -> int:
+    from ingest.cost_explorer import sync_costs
+
+    results = sync_costs(options.months)
+    for result in results:
+        if not result.error:
+            print(f"{result.partition_key}: {result.row_count} rows, {result.request_count} requests")
+    return _report_failures([result.error for result in results if result.error])
+
+
+def _report_failures(errors: list[str]) -> int:
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The one door to AWS: sessions by boto3's ordinary chain, clients, and AWS's errors in one clear line."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from ingest.errors import IngestError
+
+# Adaptive: slows down by itself under throttling. Timeouts bound a hung connection; retries cover dropped ones.
+_CONFIG = Config(
+    retries={"mode": "adaptive", "max_attempts": 8},
+    connect_timeout=10,
+    read_timeout=60,
+    user_agent_appid="tieout",
+    max_pool_connections=16,
+)
+_DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An AWS account we have credentials for."""
+
+    account_id: str
+    session: Any  # boto3.Session, which has no types of its own
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client of this account; `region` defaults to the session's."""
+        return self.session.client(service, region_name=region or self.session.region_name, config=_CONFIG)
+
+
+def open_account(role_arn: str | None = None) -> Account:
+    """The account of the ordinary credential chain, or that of a role assumed from it.
+
+    Raises:
+        IngestError: no credentials, or the role can't be assumed.
+    """
+    with explained("AWS credentials"):
+        session = boto3.Session()
+        if session.region_name is None:
+            session = boto3.Session(region_name=_DEFAULT_REGION)
+        if role_arn is not None:
+            session = _assume_role(session, role_arn)
+        identity = session.client("sts", config=_CONFIG).get_caller_identity()
+    return Account(account_id=identity["Account"], session=session)
+
+
+def open_accounts() -> list[Account]:
+    """The caller's account and one for each role in TIEOUT_ASSUME_ROLE_ARNS (separated by commas or spaces).
+
+    Raises:
+        IngestError: no credentials, or a role can't be assumed.
+    """
+    role_arns = os.environ.get("TIEOUT_ASSUME_ROLE_ARNS", "").replace(",", " ").split()
+    accounts = [open_account(), *(open_account(role_arn) for role_arn in role_arns)]
+    return list({account.account_id: account for account in accounts}.values())
+
+
+def _assume_role(session: Any, role_arn: str) -> Any:
+    """A session of the role. Its credentials last an hour: longer than any one collection run."""
+    with explained(f"role {role_arn}"):
+        answer = session.client("sts", config=_CONFIG).assume_role(RoleArn=role_arn, RoleSessionName="tieout")
+    credentials = answer["Credentials"]
+    return boto3.Session(
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        region_name=session.region_name,
+    )
+
+
+@contextmanager
+def explained(place: str) -> Iterator[None]:
+    """Turn boto3's errors into one IngestError that names the place and the remedy.
+
+    Args:
+        place: what was being read, for people: `s3://bucket/key`, `CloudWatch us-east-1`.
+    """
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise IngestError(f"{place}: no AWS credentials found; set AWS_PROFILE or the AWS_* variables") from error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "unknown error")
+        message = " ".join(error.response.get("Error", {}).get("Message", "").split())
+        raise IngestError(f"{place}: AWS answered {code} ({message}){_remedy(code)}") from error
+    except BotoCoreError as error:
+        raise IngestError(f"{place}: {' '.join(str(error).split())}") from error
+
+
+def _remedy(code: str) -> str:
+    if code in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}:
+        return "; grant the actions of docs/iam-policy.json"
+    if code in {"NoSuchBucket", "404"}:
+        return "; check the bucket's name in --source"
+    if code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"}:
+        return "; renew the AWS credentials"
+    return ""

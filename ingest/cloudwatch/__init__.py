@@ -1,0 +1,1 @@
+"""CloudWatch: what to collect (catalog), what reports (discovery), what it said (collection), kept (loading)."""

@@ -1,0 +1,57 @@
+"""The metrics to collect, as analysts list them in seeds/metric_catalog.csv."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors import IngestError
+
+_CATALOG = Path(__file__).parents[2] / "seeds" / "metric_catalog.csv"
+STATISTICS = ("Average", "Maximum", "Minimum", "Sum", "SampleCount")
+
+
+@dataclass(frozen=True)
+class CatalogMetric:
+    """One row of the catalogue."""
+
+    namespace: str
+    metric_name: str
+    dimension_names: frozenset[str]  # exactly these: other combinations are other aggregates of the same data
+    resource_dimension: str
+    statistics: tuple[str, ...]
+
+
+def read_catalog(path: Path = _CATALOG) -> list[CatalogMetric]:
+    """The catalogue's rows.
+
+    Raises:
+        IngestError: the file isn't there, lacks a column, or names a statistic that isn't collected.
+    """
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise IngestError(
+            f"{path}: the metric catalogue can't be read ({error.strerror}); restore it from git"
+        ) from error
+    metrics = []
+    for number, row in enumerate(rows, start=2):
+        try:
+            metric = CatalogMetric(
+                namespace=row["namespace"],
+                metric_name=row["metric_name"],
+                dimension_names=frozenset(row["dimension_names"].split("|")),
+                resource_dimension=row["resource_dimension"],
+                statistics=tuple(row["statistics"].split("|")),
+            )
+        except (KeyError, AttributeError) as error:
+            raise IngestError(f"{path}, line {number}: column {error} is missing") from error
+        unknown = set(metric.statistics) - set(STATISTICS)
+        if unknown:
+            raise IngestError(
+                f"{path}, line {number}: statistic {sorted(unknown)[0]} is not one of {', '.join(STATISTICS)}"
+            )
+        if metric.resource_dimension not in metric.dimension_names:
+            raise IngestError(f"{path}, line {number}: resource_dimension is not among dimension_names")
+        metrics.append(metric)
+    return metrics

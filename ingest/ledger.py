@@ -1,0 +1,126 @@
+"""The ledger `raw.loads`: written in the transaction of the rows it speaks of, read to know what is there already."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ingest.database import connect
+
+_SCHEMA = Path(__file__).with_name("raw_schema.sql")
+
+
+@dataclass
+class Load:
+    """One load. `load_id` is drawn when it begins; the row appears when it commits."""
+
+    load_id: int
+    source_name: str
+    partition_key: str
+    source_uri: str
+    source_version: str
+    row_count: int = 0
+    byte_count: int = 0
+    request_count: int = 0
+    data_from_at: datetime | None = None
+    data_until_at: datetime | None = None
+    statistics: dict[str, Any] = field(default_factory=dict)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def create_raw_schema() -> None:
+    """Make or complete the raw schema.
+
+    Raises:
+        IngestError: the database can't be reached.
+    """
+    with connect() as connection:
+        # Two syncs that start together on a new database must not both create the tables.
+        connection.execute("select pg_advisory_xact_lock(hashtextextended('tieout raw schema', 0))")
+        connection.execute(_SCHEMA.read_text().encode())
+
+
+def lock_partition(cursor: Any, source_name: str, partition_key: str) -> None:
+    """Wait until nobody else loads this partition; held until the transaction ends.
+
+    Args:
+        cursor: ADBC cursor of the load's transaction.
+    """
+    cursor.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", (f"{source_name} {partition_key}",))
+    cursor.fetchall()
+
+
+def begin_load(cursor: Any, source_name: str, partition_key: str, source_uri: str, source_version: str) -> Load:
+    """Draw a load id. A load that never commits leaves a hole in the numbers and nothing else."""
+    cursor.execute("select nextval(pg_get_serial_sequence('raw.loads', 'load_id'))")
+    return Load(cursor.fetchone()[0], source_name, partition_key, source_uri, source_version)
+
+
+def find_current_loads(cursor: Any, source_name: str, partition_key: str) -> list[tuple[int, str]]:
+    """(load_id, source_version) of the loads whose rows stand for this partition now."""
+    cursor.execute(
+        "select load_id, source_version from raw.loads where source_name = $1 and partition_key = $2 and is_current",
+        (source_name, partition_key),
+    )
+    return [(int(row[0]), str(row[1])) for row in cursor.fetchall()]
+
+
+def retire_loads(cursor: Any, load_ids: list[int]) -> None:
+    """Say that a later load has replaced the rows of these."""
+    for load_id in load_ids:
+        cursor.execute("update raw.loads set is_current = false where load_id = $1", (load_id,))
+
+
+def record_load(cursor: Any, load: Load) -> None:
+    """Write the ledger row, as the last statement before the commit."""
+    cursor.execute(
+        """
+        insert into raw.loads (
+            load_id, source_name, partition_key, source_uri, source_version, row_count, byte_count, request_count,
+            data_from_at, data_until_at, statistics, started_at
+        ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9::timestamptz, $10::timestamptz, $11::text::jsonb, $12::timestamptz)
+        """,
+        (
+            load.load_id,
+            load.source_name,
+            load.partition_key,
+            load.source_uri,
+            load.source_version,
+            load.row_count,
+            load.byte_count,
+            load.request_count,
+            _text(load.data_from_at),
+            _text(load.data_until_at),
+            json.dumps(load.statistics, sort_keys=True),
+            _text(load.started_at),
+        ),
+    )
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
+
+
+def read_current_loads() -> list[dict[str, Any]]:
+    """Every current ledger row as a dict of its columns, by source and partition; [] where nothing was ever loaded.
+
+    Raises:
+        IngestError: the database can't be reached.
+    """
+    with connect() as connection:
+        found = connection.execute("select to_regclass('raw.loads')").fetchone()
+        if found is None or found[0] is None:
+            return []
+        rows = connection.execute(
+            """
+            select
+                load_id, source_name, partition_key, source_uri, source_version, row_count, byte_count, request_count,
+                data_from_at, data_until_at, statistics, started_at, loaded_at
+            from raw.loads
+            where is_current
+            order by source_name, partition_key, load_id
+            """
+        )
+        names = [column.name for column in rows.description or []]
+        return [dict(zip(names, row, strict=True)) for row in rows]

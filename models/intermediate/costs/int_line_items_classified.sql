@@ -1,0 +1,60 @@
+-- What each line item counts as. One row per line item; none is dropped: an unknown type becomes the class `unknown`,
+-- keeps its unblended cost, and is reported by a test.
+with line_items as (
+    select * from {{ ref('stg_cur__line_items') }}
+),
+
+attributes as (
+    select * from {{ ref('stg_cur__attributes') }}
+),
+
+line_item_types as (
+    select * from {{ ref('line_item_types') }}
+)
+
+select
+    line_items.*,
+    attributes.region,
+    attributes.instance_type,
+    attributes.operating_system,
+    attributes.name_tag,
+    -- Split cost allocation repeats an instance's cost once more per container (CUR user guide, split line items).
+    line_items.operation in ('EKSPod-EC2', 'ECSTask-EC2') as is_split_cost_copy,
+    line_items.service_code = 'AmazonEC2'
+    and line_items.usage_type ~ '(BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage)' as is_ec2_instance_usage,
+    case
+        -- A returned Savings Plan gives its upfront fee back; the fee was never in the amortized cost.
+        when
+            line_items.line_item_type = 'Refund'
+            and line_items.service_code = 'ComputeSavingsPlans'
+            and line_items.description like 'Refund for one-time fee for Savings Plan ID%'
+            then 'commitment_purchase'
+        else coalesce(line_item_types.charge_class, 'unknown')
+    end as charge_class,
+    case
+        when
+            line_items.line_item_type = 'Refund'
+            and line_items.service_code = 'ComputeSavingsPlans'
+            and line_items.description like 'Refund for one-time fee for Savings Plan ID%'
+            then 'zero'
+        else coalesce(line_item_types.amortized_cost_basis, 'unblended')
+    end as amortized_cost_basis,
+    case
+        when line_items.savings_plan_arn is not null then 'savings_plan'
+        when line_items.reservation_arn is not null then 'reserved'
+        when line_items.usage_type like '%Spot%' then 'spot'
+        when line_items.line_item_type in ('Usage', 'FlatRateSubscription') then 'on_demand'
+        else 'not_applicable'
+    end as purchase_option
+from line_items
+left join attributes
+    on
+        line_items.load_id = attributes.load_id
+        and line_items.attributes_id = attributes.attributes_id
+left join line_item_types
+    on
+        line_items.line_item_type = line_item_types.line_item_type
+        and (
+            line_item_types.has_commitment_arn = 'any'
+            or (line_item_types.has_commitment_arn = 'yes') = (line_items.commitment_arn is not null)
+        )

@@ -1,0 +1,24 @@
+-- How far each source reaches. One row; an instant is null where its source has nothing.
+with line_items as (
+    select max(usage_end_at) as costs_as_of_at
+    from {{ ref('int_line_items_classified') }}
+    where charge_class = 'usage'
+),
+
+datapoints as (
+    select max(period_end_at) as metrics_as_of_at
+    from {{ ref('stg_cloudwatch__datapoints') }}
+),
+
+daily_costs as (
+    select (max(usage_date) + 1)::timestamp at time zone 'UTC' as cost_explorer_as_of_at
+    from {{ ref('stg_cost_explorer__daily_costs') }}
+)
+
+select
+    line_items.costs_as_of_at,
+    datapoints.metrics_as_of_at,
+    daily_costs.cost_explorer_as_of_at
+from line_items
+cross join datapoints
+cross join daily_costs

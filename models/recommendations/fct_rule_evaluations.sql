@@ -1,0 +1,25 @@
+-- Every resource × rule with the rule's verdict, silence included.
+with evaluations as (
+    select * from {{ ref('int_rule_evaluations_unioned') }}
+),
+
+resources as (
+    select * from {{ ref('dim_resources') }}
+)
+
+select
+    md5(concat_ws('|', evaluations.rule_id, evaluations.resource_key)) as rule_evaluation_id,
+    evaluations.rule_id,
+    evaluations.resource_key,
+    resources.resource_id,
+    resources.resource_type,
+    resources.account_id,
+    resources.region,
+    evaluations.evaluation_status,
+    evaluations.finding,
+    evaluations.evidence,
+    evaluations.days_observed,
+    evaluations.days_needed,
+    {{ evaluated_at() }} as evaluated_at
+from evaluations
+inner join resources on evaluations.resource_key = resources.resource_key

@@ -1,0 +1,30 @@
+with source as (
+    select * from {{ source('cost_explorer', 'cost_explorer_costs_daily') }}
+),
+
+renamed as (
+    select
+        -- ids
+        load_id,
+        account_id,
+
+        -- strings
+        service_name,
+        currency_code,
+
+        -- numerics
+        unblended_cost as unblended_cost_usd,
+        blended_cost as blended_cost_usd,
+        amortized_cost as amortized_cost_usd,
+        net_unblended_cost as net_unblended_cost_usd,
+        net_amortized_cost as net_amortized_cost_usd,
+
+        -- booleans
+        is_estimated,
+
+        -- dates
+        usage_date
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,25 @@
+with source as (
+    select * from {{ source('cur', 'cur_attributes') }}
+),
+
+renamed as (
+    select
+        -- ids
+        load_id,
+        attributes_id,
+
+        -- strings
+        coalesce(attributes ->> 'product_region', attributes ->> 'product_region_code') as region,
+        attributes ->> 'product_instance_type' as instance_type,
+        attributes ->> 'product_operating_system' as operating_system,
+        attributes ->> 'product_product_family' as product_family,
+        attributes ->> 'product_volume_api_name' as volume_type,
+        attributes ->> 'product_database_engine' as database_engine,
+        attributes ->> 'resource_tags_user_name' as name_tag,
+
+        -- everything else that AWS delivered
+        attributes
+    from source
+)
+
+select * from renamed
