@@ -1,0 +1,168 @@
+"""HTML that pages and reports share: tables, facts and status marks, with every text escaped.
+
+Names and tags come from AWS, where anybody can type anything: they go through here and stay text.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.evidence import list_measures, list_thresholds
+from app.rows import Recommendation
+from app.words import (
+    MEANING_OF_COST_QUALITY,
+    UNKNOWN,
+    count_things,
+    escape_html,
+    show_account,
+    show_money,
+    show_ratio,
+    show_text,
+    show_time,
+    show_word,
+    show_yes_no,
+)
+
+_STEP = re.compile(r"(?:^|\s)(\d{1,2})\.\s+")
+_MARKS = {
+    "good": {"reconciled", "invoiced", "fresh", "passed"},
+    "pending": {"provisional", "partly_invoiced", "estimated", "too_early", "insufficient_data"},
+    "bad": {"disputed", "stale", "never loaded"},
+}
+
+
+@dataclass(frozen=True)
+class Markup:
+    """HTML that is already safe: `build_table` and `build_facts` leave it as it is."""
+
+    html: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table's column: numbers stand to the right, short values (dates, ids, statuses) on one line."""
+
+    title: str
+    is_number: bool = False
+    is_short: bool = False
+
+
+Cell = str | Markup
+
+
+def build_table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], caption: str = "") -> str:
+    """An HTML table; plain strings are escaped."""
+    head = "".join(f'<th scope="col"{_alignment(column)}>{escape_html(column.title)}</th>' for column in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{_alignment(column)}>{_html(cell)}</td>" for column, cell in zip(columns, row, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    title = f"<caption>{escape_html(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="tieout-scroll"><table class="tieout-table">{title}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def build_facts(facts: Sequence[tuple[str, Cell]]) -> str:
+    """A list of names and values."""
+    lines = "".join(f"<dt>{escape_html(name)}</dt><dd>{_html(value)}</dd>" for name, value in facts)
+    return f'<dl class="tieout-facts">{lines}</dl>'
+
+
+def build_note(text: str) -> str:
+    """A paragraph of secondary text."""
+    return f'<p class="tieout-note">{escape_html(text)}</p>'
+
+
+def build_steps(text: str | None) -> str:
+    """Guided steps: `1. … 2. …` in one text becomes a numbered list; any other text stays as its author set it."""
+    parts = _STEP.split(text or "")
+    numbers = [int(number) for number in parts[1::2]]
+    if parts[0].strip() or not numbers or numbers != list(range(1, len(numbers) + 1)):
+        return f'<p class="tieout-steps">{escape_html(show_text(text))}</p>'
+    steps = "".join(f"<li>{escape_html(step.strip())}</li>" for step in parts[2::2])
+    return f'<ol class="tieout-steps">{steps}</ol>'
+
+
+def mark_status(status: str | None) -> Markup:
+    """A status in words, with a colour that says the same."""
+    kind = next((kind for kind, statuses in _MARKS.items() if status in statuses), "plain")
+    return Markup(f'<span class="tieout-mark tieout-mark-{kind}">{escape_html(show_word(status))}</span>')
+
+
+def name_resource(found: Recommendation) -> str:
+    """What people call the resource: its Name tag, else its id."""
+    return found.resource_name or found.resource_id or found.resource_key
+
+
+def build_evidence(found: Recommendation) -> str:
+    """Everything behind one finding: measures, thresholds with sources, worth, risk, steps, ids, as-of times."""
+    measures = [[measure.label, measure.value] for measure in list_measures(found.evidence)]
+    thresholds = [
+        [threshold.label, threshold.value, show_text(threshold.source)] for threshold in list_thresholds(found.evidence)
+    ]
+    quality = found.cost_quality or ""
+    parts = [
+        f'<h3 class="tieout-name">{escape_html(name_resource(found))}</h3>',
+        f'<p class="tieout-finding">{escape_html(show_text(found.finding))}</p>',
+        '<div class="tieout-columns"><section>',
+        "<h4>What was measured</h4>",
+        build_table([Column("Measure"), Column("Value", is_number=True)], measures)
+        if measures
+        else build_note("The rule left no measures."),
+        "<h4>Held against</h4>",
+        build_table([Column("Threshold"), Column("Value", is_number=True), Column("Source")], thresholds)
+        if thresholds
+        else build_note("The rule names no thresholds."),
+        "</section><section>",
+        "<h4>What it is worth, and how sure</h4>",
+        build_facts(
+            [
+                ("Net savings per month", show_money(found.net_savings_usd_per_month)),
+                ("Gross savings per month", show_money(found.gross_savings_usd_per_month)),
+                ("Confidence", show_ratio(found.confidence_ratio)),
+                ("Risk", show_word(found.risk)),
+                ("Effort", show_word(found.implementation_effort)),
+                ("Restart needed", show_yes_no(found.is_restart_needed)),
+                ("Can be undone", show_yes_no(found.is_rollback_possible)),
+                ("Look-back", UNKNOWN if found.lookback_days is None else count_things(found.lookback_days, "day")),
+                ("Costs", mark_status(found.cost_quality)),
+            ]
+        ),
+        build_note(f"{quality.capitalize()}: {MEANING_OF_COST_QUALITY[quality]}.")
+        if quality in MEANING_OF_COST_QUALITY
+        else "",
+        "<h4>What to do</h4>",
+        build_steps(found.remediation),
+        "<h4>Which resource, and as of when</h4>",
+        build_facts(
+            [
+                ("Resource", show_text(found.resource_id)),
+                ("Type", show_text(found.resource_description or found.resource_type)),
+                ("Service", show_text(found.service_name)),
+                ("Account", show_account(found.account_id, found.account_name)),
+                ("Region", show_text(found.region)),
+                ("Rule", found.rule_id),
+                ("Recommendation", found.recommendation_id),
+                ("Status", show_word(found.status)),
+                ("Costs as of", show_time(found.costs_as_of_at)),
+                ("Metrics as of", show_time(found.metrics_as_of_at)),
+                ("Evaluated", show_time(found.evaluated_at)),
+            ]
+        ),
+        "</section></div>",
+    ]
+    return f'<article class="tieout-evidence">{"".join(parts)}</article>'
+
+
+def _html(cell: Cell) -> str:
+    return cell.html if isinstance(cell, Markup) else escape_html(cell)
+
+
+def _alignment(column: Column) -> str:
+    if column.is_number:
+        return ' class="tieout-number"'
+    return ' class="tieout-short"' if column.is_short else ""

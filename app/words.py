@@ -1,0 +1,122 @@
+"""How figures and text are shown to people: money, ratios, dates, unknowns, and text that came from AWS.
+
+Formatting alone: no figure is computed here. What isn't known is shown as "unknown", never as zero or a blank.
+"""
+
+import html
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+UNKNOWN = "unknown"
+CENT = Decimal("0.01")
+STATUS_WORDS = {
+    "reconciled": "reconciled",
+    "provisional": "provisional",
+    "disputed": "disputed",
+    "invoiced": "invoiced",
+    "partly_invoiced": "partly invoiced",
+    "estimated": "estimated",
+    "flagged": "flagged",
+    "passed": "passed",
+    "not_applicable": "not applicable",
+    "too_early": "too early",
+    "insufficient_data": "insufficient data",
+    "waived": "waived",
+}
+SOURCE_WORDS = {
+    "cur": "Cost and Usage Report",
+    "cloudwatch": "CloudWatch",
+    "cost_explorer": "Cost Explorer",
+}
+MEANING_OF_COST_QUALITY = {
+    "reconciled": "the costs agree with Cost Explorer",
+    "provisional": "the costs can still change: the bill of these days isn't final, or can't be compared yet",
+    "disputed": "the costs disagree with Cost Explorer by more than the tolerance",
+}
+
+
+def show_money(amount: Decimal | None) -> str:
+    """US dollars with two digits, rounded half up: `$1,234.50`. An amount that isn't zero never shows as zero."""
+    if amount is None:
+        return UNKNOWN
+    sign = "−" if amount < 0 else ""
+    rounded = round_to_cents(abs(amount))
+    if amount and not rounded:
+        return f"{sign}<$0.01"
+    return f"{sign}${rounded:,.2f}"
+
+
+def round_to_cents(amount: Decimal) -> Decimal:
+    """Half a cent goes up, as on an invoice."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def show_ratio(ratio: Decimal | None) -> str:
+    """A ratio of 0–1 as a whole percentage: `85 %`."""
+    if ratio is None:
+        return UNKNOWN
+    return f"{(ratio * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)} %"
+
+
+def show_count(count: int | None) -> str:
+    """A whole number with thousands separated: `12,345`."""
+    return UNKNOWN if count is None else f"{count:,}"
+
+
+def show_time(moment: datetime | None) -> str:
+    """A moment in UTC to the minute: `2026-11-21 06:00 UTC`."""
+    return UNKNOWN if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def show_date(day: date | None) -> str:
+    """A day: `2026-11-21`."""
+    return UNKNOWN if day is None else day.isoformat()
+
+
+def show_month(day: date | None) -> str:
+    """The month that a billing period begins: `November 2026`."""
+    return UNKNOWN if day is None else f"{day:%B %Y}"
+
+
+def show_yes_no(answer: bool | None) -> str:
+    """`yes`, `no` or `unknown`."""
+    return UNKNOWN if answer is None else "yes" if answer else "no"
+
+
+def show_word(word: str | None) -> str:
+    """A value of one of the house's vocabularies in plain words: `insufficient_data` becomes `insufficient data`."""
+    return UNKNOWN if not word else STATUS_WORDS.get(word, word.replace("_", " "))
+
+
+def show_source(source_name: str) -> str:
+    """The name people know a source by."""
+    return SOURCE_WORDS.get(source_name, source_name.replace("_", " "))
+
+
+def show_text(text: str | None) -> str:
+    """Text as it is; `unknown` where there is none. Not escaped: that is the place's business (`escape_html`)."""
+    return text if text else UNKNOWN
+
+
+def show_account(account_id: str | None, account_name: str | None) -> str:
+    """`Name (123456789012)`, or the bare id where no source names the account."""
+    if account_name and account_id:
+        return f"{account_name} ({account_id})"
+    return show_text(account_name or account_id)
+
+
+def count_things(count: int, singular: str, plural: str | None = None) -> str:
+    """`1 finding`, `2,000 findings`."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def escape_html(text: object) -> str:
+    """Text from AWS is whatever its author typed: in HTML it must stay text."""
+    return html.escape(str(text), quote=True)
+
+
+def protect_spreadsheet(text: str | None) -> str:
+    """A cell for a CSV file: what a spreadsheet would run as a formula is marked as text by a leading apostrophe."""
+    if not text:
+        return ""
+    return f"'{text}" if text[0] in "=+-@\t\r" else text

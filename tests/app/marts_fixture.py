@@ -1,0 +1,280 @@
+"""The marts as their contracts describe them, with an invented account's rows, in a real PostgreSQL.
+
+The tables come from the contracts' own yml files: a column that is renamed there breaks the tests here, not the page.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml
+from psycopg import sql
+
+from app.database import close_pool
+
+ROOT = Path(__file__).parents[2]
+CONTRACTS = ("models/marts", "models/recommendations")
+NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
+COSTS_AS_OF = datetime(2026, 11, 20, 0, 0, tzinfo=UTC)
+METRICS_AS_OF = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
+HOSTILE_NAME = "<script>alert('tieout')</script> **bold** $x^2$ $y$ :red[red] =1+1"
+SHOP, LAB = "111122223333", "444455556666"
+Rows = list[dict[str, Any]]
+
+
+def read_contracts() -> dict[str, dict[str, str]]:
+    """Mart name → column name → PostgreSQL type, from the yml beside the models."""
+    contracts = {}
+    for folder in CONTRACTS:
+        for path in sorted((ROOT / folder).rglob("*.yml")):
+            for model in (yaml.safe_load(path.read_text()) or {}).get("models", []):
+                columns = {
+                    column["name"]: column["data_type"] for column in model.get("columns", []) if "data_type" in column
+                }
+                if columns:
+                    contracts[model["name"]] = columns
+    return contracts
+
+
+def create_marts(connection: psycopg.Connection[Any], names: tuple[str, ...] | None = None) -> None:
+    """An empty schema `marts` with the contracts' tables (all, or those named)."""
+    connection.execute("drop schema if exists marts cascade")
+    connection.execute("create schema marts")
+    for name, columns in read_contracts().items():
+        if names is None or name in names:
+            parts = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns.items()]
+            connection.execute(
+                sql.SQL("create table marts.{} ({})").format(sql.Identifier(name), sql.SQL(", ").join(parts))
+            )
+
+
+def insert_rows(connection: psycopg.Connection[Any], mart: str, rows: Rows) -> None:
+    """Insert dictionaries; a column that a row doesn't name is null, one that the contract doesn't know is an error."""
+    for row in rows:
+        values = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in row.items()}
+        connection.execute(
+            sql.SQL("insert into marts.{} ({}) values ({})").format(
+                sql.Identifier(mart),
+                sql.SQL(", ").join(map(sql.Identifier, values)),
+                sql.SQL(", ").join(sql.Placeholder() * len(values)),
+            ),
+            list(values.values()),
+        )
+
+
+def fill_marts(connection: psycopg.Connection[Any]) -> None:
+    """The invented account: two accounts, three months, eleven findings of which one is dismissed, three sources."""
+    insert_rows(connection, "fct_recommendations", recommendations())
+    insert_rows(connection, "fct_rule_evaluations", rule_evaluations())
+    insert_rows(connection, "fct_account_costs_monthly", account_costs())
+    insert_rows(connection, "fct_cost_reconciliation_daily", reconciliation_days())
+    insert_rows(connection, "data_quality", sources())
+
+
+def recommendation(number: int, net: str | None, gross: str | None, **changes: Any) -> dict[str, Any]:
+    """One idle instance; `changes` replace columns."""
+    instance = f"i-0{number:016x}"
+    return {
+        "recommendation_id": f"rec{number:03d}",
+        "recommendation_category": "waste",
+        "rule_id": "idle_ec2_instances",
+        "rule_name": "Idle EC2 instance",
+        "action_type": "Stop",
+        "status": "open",
+        "resource_key": f"arn:aws:ec2:eu-west-1:{SHOP}:instance/{instance}",
+        "resource_id": instance,
+        "resource_name": f"batch-worker-{number}",
+        "resource_type": "ec2_instance",
+        "resource_description": "m5.xlarge, Linux",
+        "service_name": "Amazon EC2",
+        "account_id": SHOP,
+        "account_name": "shop-production",
+        "region": "eu-west-1",
+        "finding": "CPU never above 1.2 % and 0.4 MB of network traffic a day in 14 days, for $140.16 a month.",
+        "evidence": evidence(),
+        "remediation": "1. Ask the owner named in the tags. 2. Snapshot its volumes. 3. Stop it. To undo: start it.",
+        "gross_savings_usd_per_month": None if gross is None else Decimal(gross),
+        "net_savings_usd_per_month": None if net is None else Decimal(net),
+        "confidence_ratio": Decimal("0.95"),
+        "risk": "low",
+        "implementation_effort": "low",
+        "is_restart_needed": False,
+        "is_rollback_possible": True,
+        "lookback_days": 14,
+        "cost_quality": "reconciled",
+        "costs_as_of_at": COSTS_AS_OF,
+        "metrics_as_of_at": METRICS_AS_OF,
+        "evaluated_at": NOW,
+        **changes,
+    }
+
+
+def evidence() -> dict[str, Any]:
+    """What a rule measured and what it held it against, in the shape that the rules write."""
+    return {
+        "cpu_maximum_pct": 1.2,
+        "cpu_average_pct": 0.3125,
+        "network_maximum_mb_per_day": 0.4123,
+        "days_observed": 14,
+        "completeness_ratio": 0.9975,
+        "covered_hours_ratio": None,
+        "list_price_usd_per_hour": 0.192,
+        "thresholds": [
+            {"threshold_name": "cpu_maximum_pct", "threshold_value": 5, "unit": "percent",
+             "source": "AWS Compute Optimizer: idle EC2, peak CPU below 5 %", "source_date": "2026-08-01"},
+            {"threshold_name": "network_maximum_mb_per_day", "threshold_value": 5, "unit": "megabytes per day",
+             "source": "AWS Compute Optimizer: idle EC2, network below 5 MB a day", "source_date": "2026-08-01"},
+            {"threshold_name": "minimum_completeness_ratio", "threshold_value": 0.9, "unit": "ratio",
+             "source": "Tieout: a tenth of the hours missing could hide a daily burst", "source_date": "2026-11-23"},
+        ],
+    }  # fmt: skip
+
+
+def recommendations() -> Rows:
+    """Eleven findings in an order that no key gives by itself."""
+    lab = {"account_id": LAB, "account_name": None, "region": "us-east-1"}
+    return [
+        recommendation(3, "70.08", "140.16", confidence_ratio=Decimal("0.7"), cost_quality="provisional"),
+        recommendation(1, "140.16", "140.16"),
+        recommendation(2, "140.16", "140.16", **lab),
+        recommendation(4, "140.16", "150", resource_name=HOSTILE_NAME, finding=f"{HOSTILE_NAME} is idle."),
+        recommendation(5, "0", "140.16", finding="Idle, but paid under a reservation anyway."),
+        recommendation(6, None, None, resource_name=None, resource_description=None, finding=None, remediation=None,
+                       evidence=None, risk=None, implementation_effort=None, confidence_ratio=None, lookback_days=None,
+                       is_restart_needed=None, is_rollback_possible=None, cost_quality=None, region=None),
+        recommendation(7, "0.0000000001", "0.0000000001", cost_quality="disputed", **lab),
+        recommendation(8, "1234567.1234567891", "2000000.5"),
+        recommendation(9, "12.5", "12.5", rule_id="unattached_ebs_volumes", rule_name="Unattached EBS volume",
+                       action_type="Delete", service_name="Amazon EBS", resource_type="ebs_volume",
+                       resource_description="gp3, 100 GiB", risk="medium", is_rollback_possible=False),
+        recommendation(10, "50", "50", status="dismissed"),
+        recommendation(11, "33", "33", recommendation_category="rightsizing"),
+    ]  # fmt: skip
+
+
+def rule_evaluations() -> Rows:
+    """Verdicts of the idle rule, with those that couldn't decide."""
+    verdicts = (
+        [("flagged", "idle", 14)] * 8
+        + [("passed", "in use", 14)] * 21
+        + [("insufficient_data", "No CPU metric on 9 of 14 days: can't tell.", 5)] * 3
+        + [("too_early", "Runs since 2 days; 14 are needed.", 2)] * 2
+        + [("waived", "Standby, agreed until 2027-01-31.", 14)]
+        + [("not_applicable", "Stopped during the whole look-back.", 0)] * 4
+    )
+    return [
+        {
+            "rule_evaluation_id": f"e{number}",
+            "rule_id": "idle_ec2_instances",
+            "resource_key": f"arn:aws:ec2:eu-west-1:{SHOP}:instance/i-{number:04d}",
+            "resource_id": f"i-{number:04d}",
+            "resource_type": "ec2_instance",
+            "account_id": SHOP if number % 2 else LAB,
+            "region": "eu-west-1",
+            "evaluation_status": status,
+            "finding": finding,
+            "evidence": {},
+            "days_observed": days,
+            "days_needed": 14,
+            "evaluated_at": NOW,
+        }
+        for number, (status, finding, days) in enumerate(verdicts)
+    ]
+
+
+def account_costs() -> Rows:
+    """September and October invoiced (October partly), November estimated."""
+    months = (
+        (date(2026, 9, 1), "invoiced", "invoiced", "8120.4400000000"),
+        (date(2026, 10, 1), "invoiced", "estimated", "8450.1250000000"),
+        (date(2026, 11, 1), "estimated", "estimated", "5210.9899999999"),
+    )
+    rows = []
+    for start, shop_status, lab_status, cost in months:
+        for account_id, name, status, amount in (
+            (SHOP, "shop-production", shop_status, Decimal(cost)),
+            (LAB, None, lab_status, Decimal("1000.0050000001")),
+        ):
+            rows.append(
+                {
+                    "account_cost_id": f"{start}{account_id}",
+                    "billing_period_start_date": start,
+                    "payer_account_id": SHOP,
+                    "account_id": account_id,
+                    "account_name": name,
+                    "unblended_cost_usd": amount + 10,
+                    "amortized_cost_usd": amount,
+                    "public_on_demand_cost_usd": amount * 2,
+                    "line_item_count": 1000,
+                    "first_usage_date": start,
+                    "last_usage_date": min(start + timedelta(days=28), date(2026, 11, 19)),
+                    "invoice_status": status,
+                    "costs_as_of_at": min(COSTS_AS_OF, datetime(start.year, start.month, 28, tzinfo=UTC)),
+                    "evaluated_at": NOW,
+                }
+            )
+    return rows
+
+
+def reconciliation_days() -> Rows:
+    """Ten days of one service: seven reconciled, one disputed in between, two provisional at the end."""
+    rows = []
+    for day in range(1, 11):
+        status = "disputed" if day == 4 else "provisional" if day > 8 else "reconciled"
+        difference = Decimal("12.3400000000") if status == "disputed" else Decimal("0.0010000000")
+        rows.append(
+            {
+                "cost_reconciliation_id": f"r{day}",
+                "usage_date": date(2026, 11, day),
+                "account_id": SHOP,
+                "service_name": "Amazon Elastic Compute Cloud - Compute",
+                "cur_unblended_cost_usd": None if day == 10 else Decimal("100.0000000000") + difference,
+                "cost_explorer_unblended_cost_usd": Decimal("100"),
+                "cur_amortized_cost_usd": None if day == 10 else Decimal("90.0000000000") + difference,
+                "cost_explorer_amortized_cost_usd": Decimal("90"),
+                "unblended_difference_usd": None if day == 10 else difference,
+                "amortized_difference_usd": None if day == 10 else difference,
+                "tolerance_usd": Decimal("0.01"),
+                "line_item_count": 24,
+                "reconciliation_status": status,
+                "difference_cause": {"disputed": "unknown", "provisional": "reporting_lag"}.get(status, "rounding"),
+                "evaluated_at": NOW,
+            }
+        )
+    return rows
+
+
+def sources() -> Rows:
+    """CUR fresh, CloudWatch stale, Cost Explorer never loaded."""
+    return [
+        {"source_name": "cloudwatch", "last_loaded_at": NOW - timedelta(days=3), "data_as_of_at": METRICS_AS_OF,
+         "first_data_at": NOW - timedelta(days=40), "freshness_promise_hours": 24, "is_fresh": False, "load_count": 4,
+         "row_count": 120_000, "finding": "The newest metric is 3 days old.", "evaluated_at": NOW},
+        {"source_name": "cost_explorer", "freshness_promise_hours": 48, "load_count": 0, "row_count": 0,
+         "finding": "Never loaded: run `python -m ingest cost-explorer`.", "evaluated_at": NOW},
+        {"source_name": "cur", "last_loaded_at": NOW, "data_as_of_at": COSTS_AS_OF,
+         "first_data_at": NOW - timedelta(days=90), "freshness_promise_hours": 36, "is_fresh": True, "load_count": 9,
+         "row_count": 6_000, "finding": "Loaded today.", "evaluated_at": NOW},
+    ]  # fmt: skip
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """libpq's variables as given and no others, for this process and those it starts."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+    os.environ.update(variables)
+    close_pool()
+    try:
+        yield
+    finally:
+        close_pool()
+        os.environ.clear()
+        os.environ.update(before)
