@@ -179,20 +179,22 @@ select
     case
         when evaluation_status = 'flagged'
             then
-                round(
-                    completeness_ratio
-                    * least(1, days_observed / lookback_days::numeric)
-                    * (
-                        confidence_at_threshold_ratio
-                        + (1 - confidence_at_threshold_ratio)
+                trim_scale(
+                    round(
+                        completeness_ratio
+                        * least(1, days_observed / lookback_days::numeric)
                         * (
-                            1 - greatest(
-                                cpu_maximum_pct_observed::numeric / cpu_maximum_pct,
-                                network_maximum_mb_per_day_observed::numeric / network_maximum_mb_per_day
+                            confidence_at_threshold_ratio
+                            + (1 - confidence_at_threshold_ratio)
+                            * (
+                                1 - greatest(
+                                    cpu_maximum_pct_observed::numeric / cpu_maximum_pct,
+                                    network_maximum_mb_per_day_observed::numeric / network_maximum_mb_per_day
+                                )
                             )
-                        )
-                    ),
-                    4
+                        ),
+                        4
+                    )
                 )
     end as confidence_ratio
 from decided

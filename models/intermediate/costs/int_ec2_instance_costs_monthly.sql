@@ -45,8 +45,8 @@ select
     account_id,
     billed_resource_id,
     cost_days,
-    round(on_demand_equivalent_cost_usd / (cost_days * 24) * 730, 10) as gross_cost_usd_per_month,
+    trim_scale(round(on_demand_equivalent_cost_usd / (cost_days * 24) * 730, 10)) as gross_cost_usd_per_month,
     -- A covered hour is paid whether it is used or not; no row without commitment means that nothing is left to save.
-    round(coalesce(uncovered_cost_usd, 0) / (cost_days * 24) * 730, 10) as uncovered_cost_usd_per_month,
-    round(coalesce(covered_hours, 0) / nullif(instance_hours, 0), 4) as covered_hours_ratio
+    trim_scale(round(coalesce(uncovered_cost_usd, 0) / (cost_days * 24) * 730, 10)) as uncovered_cost_usd_per_month,
+    trim_scale(round(coalesce(covered_hours, 0) / nullif(instance_hours, 0), 4)) as covered_hours_ratio
 from summed
