@@ -1,0 +1,200 @@
+"""Judges a rule's evaluations against the answer key. Takes plain dicts, so that it shares nothing with the product."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from demo.errors import DemoError
+from demo.generation import ANSWER_FILE
+
+# Which resources a rule judges.
+POPULATIONS = {"idle_ec2_instances": "ec2"}
+# A claim below a dollar a month on a resource whose removal saves nothing is taken for "saves nothing".
+TOLERATED_CLAIM = Decimal(1)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong evaluation: ``mistake`` is false_positive, false_negative or unknown_resource."""
+
+    resource_id: str
+    mistake: str
+    evaluation_status: str
+    kind: str
+    reason: str
+    claimed_usd_per_month: str
+    true_usd_per_month: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a rule did. Ratios are None where nothing was flagged or nothing is waste; money is USD per month."""
+
+    rule_id: str
+    evaluated: int
+    flagged: int
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    paid_anyway: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    claimed_usd_per_month: str
+    true_of_flagged_usd_per_month: str
+    true_of_all_waste_usd_per_month: str
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+def read_answers(directory: Path) -> dict[str, dict[str, Any]]:
+    """The key's resources by id. Raises DemoError where there is no key."""
+    path = directory / ANSWER_FILE
+    try:
+        resources: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["resources"]
+    except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
+        raise DemoError(f"{path} can't be read; run: python -m demo generate --directory {directory}") from error
+    return resources
+
+
+def _claim(row: Mapping[str, Any]) -> Decimal:
+    value = row.get("net_savings_usd_per_month")
+    if value is None:
+        return Decimal(0)
+    try:
+        return Decimal(str(value))
+    except InvalidOperation as error:
+        raise DemoError(
+            f"evaluation of {row.get('resource_id')}: net_savings_usd_per_month {value!r} is not a number"
+        ) from error
+
+
+def _short_id(resource_id: str, answers: Mapping[str, Any]) -> str:
+    """EC2 resources may be named by their ARN."""
+    if resource_id in answers:
+        return resource_id
+    return resource_id.rsplit("/", 1)[-1]
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def score_rule(rule_id: str, rows: Iterable[Mapping[str, Any]], answers: Mapping[str, Mapping[str, Any]]) -> Score:
+    """Score one rule.
+
+    A flag is right on waste. On an idle resource whose removal saves nothing (a commitment is paid anyway) a flag that
+    claims nothing is right too and counts neither way; one that claims money is a false positive.
+    """
+    population = {key: value for key, value in answers.items() if value["service"] == POPULATIONS[rule_id]}
+    statuses: dict[str, str] = {}
+    claims: dict[str, Decimal] = {}
+    mistakes = []
+    for row in rows:
+        resource_id = _short_id(str(row["resource_id"]), answers)
+        status = str(row["evaluation_status"])
+        statuses[resource_id] = status
+        if status == "flagged":
+            claims[resource_id] = _claim(row)
+        if resource_id not in population:
+            mistakes.append(
+                Mistake(resource_id, "unknown_resource", status, "", "is not in the account", str(_claim(row)), "0")
+            )
+    right = paid_anyway = wrong = missed = 0
+    for resource_id, truth in population.items():
+        status = statuses.get(resource_id, "not_evaluated")
+        claim = claims.get(resource_id, Decimal(0))
+        is_flagged = resource_id in claims
+        if is_flagged and truth["is_waste"]:
+            right += 1
+            continue
+        if is_flagged and truth["is_idle"] and claim <= TOLERATED_CLAIM:
+            paid_anyway += 1
+            continue
+        if is_flagged == bool(truth["is_waste"]):
+            continue
+        wrong += is_flagged
+        missed += not is_flagged
+        reason = str(truth["reason"])
+        if is_flagged and truth["is_idle"]:
+            reason += "; but its commitment is paid anyway, so the bill would not fall"
+        name = "false_positive" if is_flagged else "false_negative"
+        true_saving = str(truth["true_saving_usd_per_month"])
+        mistakes.append(Mistake(resource_id, name, status, str(truth["kind"]), reason, str(claim), true_saving))
+    precision, recall = _ratio(right, right + wrong), _ratio(right, right + missed)
+    total = (precision or 0) + (recall or 0)
+    is_defined = precision is not None and recall is not None
+    f1 = round(2 * (precision or 0) * (recall or 0) / total, 4) if total else (0.0 if is_defined else None)
+    saved = sum(
+        (Decimal(population[key]["true_saving_usd_per_month"]) for key in claims if key in population), Decimal(0)
+    )
+    waste = sum((Decimal(t["true_saving_usd_per_month"]) for t in population.values() if t["is_waste"]), Decimal(0))
+    return Score(
+        rule_id,
+        len(statuses),
+        len(claims),
+        right,
+        wrong,
+        missed,
+        paid_anyway,
+        precision,
+        recall,
+        f1,
+        str(sum(claims.values(), Decimal(0)).quantize(Decimal("0.01"))),
+        str(saved.quantize(Decimal("0.01"))),
+        str(waste.quantize(Decimal("0.01"))),
+        sorted(mistakes, key=lambda mistake: (mistake.mistake, mistake.resource_id)),
+    )
+
+
+def score(evaluations: Any, answers: Mapping[str, Mapping[str, Any]]) -> list[Score]:
+    """Score every rule of POPULATIONS that the evaluations mention; other rules are not judged yet.
+
+    Raises DemoError where the evaluations aren't a list of objects with rule_id, resource_id and evaluation_status, or
+    where none of them belongs to a rule that can be judged.
+    """
+    if not isinstance(evaluations, list):
+        raise DemoError("the evaluations are not a JSON array; give one object per rule and resource")
+    for number, row in enumerate(evaluations):
+        missing = {"rule_id", "resource_id", "evaluation_status"} - set(row if isinstance(row, dict) else ())
+        if missing:
+            raise DemoError(f"evaluation {number} lacks {', '.join(sorted(missing))}")
+    scores = []
+    for rule_id in POPULATIONS:
+        rows = [row for row in evaluations if row["rule_id"] == rule_id]
+        if rows:
+            scores.append(score_rule(rule_id, rows, answers))
+    if not scores:
+        raise DemoError(f"no evaluation of a rule that can be judged ({', '.join(POPULATIONS)}); give at least one")
+    return scores
+
+
+def describe(result: Score) -> str:
+    """The score in plain lines."""
+
+    def percent(value: float | None) -> str:
+        return "undefined" if value is None else f"{100 * value:.1f} %"
+
+    lines = [
+        f"{result.rule_id}: precision {percent(result.precision)}, recall {percent(result.recall)},"
+        f" F1 {percent(result.f1)} ({result.true_positives} right, {result.false_positives} wrongly flagged,"
+        f" {result.false_negatives} missed,"
+        f" {result.paid_anyway} idle with nothing to save, of {result.evaluated} evaluated)",
+        f"  net savings claimed {result.claimed_usd_per_month} USD/month,"
+        f" true for the same {result.true_of_flagged_usd_per_month},"
+        f" true for all waste {result.true_of_all_waste_usd_per_month}",
+    ]
+    lines += [
+        f"  {m.mistake} {m.resource_id} ({m.evaluation_status}; {m.kind}): it {m.reason}"
+        f" [claimed {m.claimed_usd_per_month}, true {m.true_usd_per_month}]"
+        for m in result.mistakes
+    ]
+    return "\n".join(lines)
