@@ -160,8 +160,8 @@ def _read_json_exactly(connection: psycopg.Connection[Any]) -> None:
 
 
 def _first_line(error: psycopg.Error) -> str:
-    message = error.diag.message_primary or str(error)
-    return message.strip().splitlines()[0] if message.strip() else type(error).__name__
+    message = (error.diag.message_primary or str(error)).strip().removeprefix("connection is bad: ")
+    return message.splitlines()[0] if message else type(error).__name__
 
 
 atexit.register(close_pool)

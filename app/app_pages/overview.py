@@ -6,7 +6,7 @@ import streamlit as st
 from app import queries
 from app.frame import show_as_of, show_figures, show_nothing_loaded, show_table
 from app.markup import Column, build_note, mark_status
-from app.quality import describe_stale_sources, judge_reconciliation
+from app.quality import describe_findings_quality, describe_stale_sources, judge_reconciliation
 from app.rows import MonthlyCost, SourceQuality
 from app.words import (
     UNKNOWN,
@@ -239,13 +239,15 @@ if savings:
             for rule in savings
         ],
     )
+    st.html(build_note(describe_findings_quality(waste, [])))
     st.page_link("app_pages/waste.py", label="All findings with their evidence")
 else:
     st.html(build_note("No rule has found anything."))
 
 st.subheader("How fresh the data is")
-for sentence in describe_stale_sources(sources):
-    st.html(build_note(sentence))
+stale = describe_stale_sources(sources)
+if stale:
+    st.html(build_note(" ".join(stale)))
 show_table(
     [
         Column("Source", is_short=True),
