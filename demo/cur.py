@@ -60,6 +60,8 @@ _CORE = (
     "lineItem/TaxType",
     "lineItem/LegalEntity",
 )
+# A tag shows in reports from the month on in which it was activated for cost allocation (index of the period).
+_ACTIVATED_LATER = {"resourceTags/user:CostCenter": 1}
 _CATEGORIES = ("product", "pricing", "reservation", "savingsPlan", "resourceTags")
 
 
@@ -136,7 +138,13 @@ class _Header:
     assembly: str
     times: _Times
 
+    def is_active(self, column: str) -> bool:
+        """Whether a column may show in this period's reports."""
+        index = self.books.estate.horizon.periods.index(self.delivery.period)
+        return index >= _ACTIVATED_LATER.get(column, 0)
+
     def row_columns(self, charge: Charge) -> dict[str, str]:
+        """The texts that all rows of a charge share, by header."""
         period = self.delivery.period
         seed = self.books.estate.parameters.seed
         name = (charge.line_type, charge.account.account_id, sorted(charge.columns.items()), int(charge.starts[0]))
@@ -268,7 +276,7 @@ def _write_delivery(books: Books, delivery: Delivery, root: Path, rows_per_file:
     used: set[str] = set()
     for charge in present:
         used |= set(charge.columns) | set(charge.measures)
-    headers = _order(used)
+    headers = _order({column for column in used if header.is_active(column)})
     head = ",".join(headers)
     keys: list[str] = []
 

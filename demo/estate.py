@@ -192,6 +192,8 @@ def _draw_tags(rng: np.random.Generator, account: Account, role: str, index: int
         tags["Environment"] = str(rng.choice(spellings))
     if rng.random() > 0.35:
         tags["Team"] = team
+    if rng.random() > 0.5:
+        tags["CostCenter"] = f"CC-{100 + _TEAMS.index(team)}"
     if role == "standby" and rng.random() < 0.5:
         tags["Role"] = "standby"
     return tags
