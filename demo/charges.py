@@ -149,7 +149,7 @@ def _reserved_text(instance_type: str) -> str:
     return f"Linux/UNIX (Amazon VPC), {instance_type} reserved instance applied"
 
 
-class _HourlyBill:
+class HourlyBill:
     """Collects the hourly charges of an estate up to the newest billed hour."""
 
     def __init__(
@@ -555,7 +555,7 @@ def keep_books(estate: Estate) -> Books:
     reservations = buy_reservations(seed, horizon)
     plan = buy_savings_plan(seed, estate, running, reservations)
     allocation = allocate(horizon, estate.instances, running, reservations, plan)
-    bill = _HourlyBill(estate, reservations, plan, allocation)
+    bill = HourlyBill(estate, reservations, plan, allocation)
     for instance in estate.instances:
         bill.add_instance(instance)
     bill.add_plan()

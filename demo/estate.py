@@ -27,7 +27,6 @@ class Instance:
     role: str
     life: Life
     tags: dict[str, str] = field(hash=False)
-    has_detailed_monitoring: bool = False
 
 
 @dataclass(frozen=True)
@@ -238,7 +237,6 @@ def _draw_instance(parameters: Parameters, horizon: Horizon, index: int, plan: _
         role=plan.role,
         life=_draw_life(rng, plan.role, horizon, plan),
         tags=tags,
-        has_detailed_monitoring=bool(rng.random() < 0.15),
     )
 
 

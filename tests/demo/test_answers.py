@@ -14,7 +14,7 @@ import pytest
 from demo import money
 from demo.answers import HOURS_PER_MONTH, WINDOW_HOURS
 from demo.calendars import draw_horizon
-from demo.charges import Books, keep_books
+from demo.charges import Books, HourlyBill, keep_books
 from demo.commitments import allocate
 from demo.demand import ROLES, UNNEEDED_ROLES
 from demo.estate import draw_estate
@@ -77,12 +77,10 @@ def test_savings_equal_the_difference_of_two_whole_bills(books: Books, answers: 
         return total
 
     def rebill(instances: tuple[Any, ...]) -> int:
-        from demo.charges import _HourlyBill
-
         running = {i.resource_id: estate.demand[i.resource_id].is_running for i in instances}
         reduced = dataclasses.replace(estate, instances=instances)
         allocation = allocate(horizon, instances, running, books.reservations, books.plan)
-        bill = _HourlyBill(reduced, books.reservations, books.plan, allocation)
+        bill = HourlyBill(reduced, books.reservations, books.plan, allocation)
         for instance in instances:
             bill.add_instance(instance)
         bill.add_plan()
