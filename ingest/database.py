@@ -141,25 +141,32 @@ def _is_missing_database(cause: BaseException | None) -> bool:
 
 
 def _explain(error: psycopg.OperationalError) -> DatabaseError:
-    """One line with the remedy. Client and server may speak any language, so only what English says is told apart."""
-    reason = " ".join(str(error).split())
-    reason = reason.rpartition("FATAL: ")[2].strip() or reason
-    user, database = os.environ.get("PGUSER", ""), os.environ.get("PGDATABASE", "")
+    """One line with the remedy.
+
+    libpq has no codes for a connection that fails, only words: those told apart here are the ones that have another
+    remedy than the rest, and in another language they get the rest's.
+    """
+    text = " ".join(str(error).split())
+    is_answer = "FATAL: " in text
+    reason = text.rpartition("FATAL: ")[2].strip()
     server = describe_server()
+    user, database = os.environ.get("PGUSER", ""), os.environ.get("PGDATABASE", "")
     if _is_missing_database(error):
         return DatabaseError(f"{server} has no database {database}; run `make up` to create it, or set PGDATABASE")
+    if "starting up" in reason or "shutting down" in reason or "recovery mode" in reason:
+        return DatabaseUnavailable(f"{server} isn't ready: {reason}; try again in a moment")
+    if "too many" in reason or "connection slots" in reason:
+        return DatabaseError(f"{server} has no connection left: {reason}; end programs that use it and try again")
     if not environment.is_external():
-        if "FATAL: " in str(error):
-            return DatabaseError(
-                f"{server} refuses {user}: {reason}; unset PGUSER and PGDATABASE unless they are meant for it"
-            )
-        return DatabaseUnavailable(f"{server} isn't running; run `make up`")
-    if "password" in reason or "authentication" in reason or "pg_hba.conf" in reason or f'role "{user}"' in reason:
+        if not is_answer:
+            return DatabaseUnavailable(f"{server} isn't running; run `make up`")
+        return DatabaseError(f"{server} refuses {user}: {reason}; unset PGUSER, or set it to {embedded_postgres.ROLE}")
+    if any(word in reason for word in ("password", "authentication", "pg_hba.conf", f'role "{user}"')):
         return DatabaseError(
-            f"{server} refuses {user}: {reason}; correct PGUSER and PGPASSWORD (or the file PGPASSFILE names)"
+            f"{server} refuses {user}: {reason}; correct PGUSER and PGPASSWORD (or the file that PGPASSFILE names)"
         )
-    if "FATAL: " in str(error):
-        return DatabaseError(f"{server} refuses the connection: {reason}")
+    if is_answer:
+        return DatabaseError(f"{server} refuses the connection: {reason}; correct PGHOST, PGUSER and PGDATABASE")
     return DatabaseUnavailable(
         f"{server} doesn't answer: {reason}; start it, correct PGHOST and PGPORT, or unset PGHOST to use the embedded "
         "database"

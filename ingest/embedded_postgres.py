@@ -28,9 +28,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
+from psycopg.conninfo import make_conninfo
 
 from ingest import environment
 from ingest.errors import IngestError
@@ -100,13 +102,13 @@ def start() -> Place:
         IngestError: it can't be created or started; the line says why and what to do.
     """
     state_dir = _make_state_dir()
-    with _locked(state_dir):
+    with _locked(state_dir) as lock:
         place = _claim_place(state_dir)
         if not answers(place):
             _settle(place)
         if not answers(place):
             binaries = _find_usable_binaries(place)
-            _create(place, binaries)
+            _create(place, binaries, lock)
             _launch(place, binaries)
         _provide_database(place)
         _publish(place)
@@ -159,8 +161,8 @@ def find_place() -> Place | None:
         return None
     _check_owner(state_dir)
     known = _read_id(state_dir)
-    if known is None or known[1] != state_dir:
-        return None  # moved or copied, and not started since
+    if known is None or _is_copy(known, state_dir):
+        return None
     if os.geteuid() == 0:
         try:
             account = pwd.getpwnam(SYSTEM_USER)
@@ -172,13 +174,8 @@ def find_place() -> Place | None:
 
 def answers(place: Place) -> bool:
     """Whether the server takes connections."""
-    if not (place.socket_folder / f".s.PGSQL.{PORT}").exists():
-        return False
-    try:
-        with _connect(place):
-            return True
-    except psycopg.OperationalError:
-        return False
+    # A ping is answered whoever asks, and whatever else the person's libpq variables would ask for.
+    return pq.PGconn.ping(make_conninfo(**_find_address(place)).encode()) == pq.Ping.OK
 
 
 def is_alive(place: Place) -> bool:
@@ -230,8 +227,8 @@ def _name_user(uid: int) -> str:
 
 
 @contextlib.contextmanager
-def _locked(state_dir: Path) -> Iterator[None]:
-    """Be the only one who starts or stops this checkout's server."""
+def _locked(state_dir: Path) -> Iterator[int]:
+    """Be the only one who starts or stops this checkout's server; the lock's descriptor."""
     descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     deadline = time.monotonic() + START_SECONDS
     try:
@@ -251,7 +248,7 @@ def _locked(state_dir: Path) -> Iterator[None]:
                     f"{state_dir}: this file system has no locks ({error.strerror}), so a database can't be kept "
                     "safe there; set TIEOUT_STATE_DIR to a local folder"
                 ) from error
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -269,19 +266,26 @@ def _read_id(state_dir: Path) -> tuple[str, Path] | None:
     return identifier, Path(owner.removesuffix("\n"))
 
 
+def _is_copy(known: tuple[str, Path], state_dir: Path) -> bool:
+    """Whether the folder that the id was given to is still there, and another one."""
+    identifier, owner = known
+    if owner == state_dir:
+        return False
+    try:
+        other = _read_id(owner)
+        return other is not None and other[0] == identifier and not owner.samefile(state_dir)
+    except (OSError, IngestError):
+        return False  # gone, or out of reach
+
+
 def _claim_place(state_dir: Path) -> Place:
     """The place of this checkout's server, its folders made.
 
     A copied checkout gets an id of its own: two must never take each other's server for theirs. A moved one keeps it.
     """
     known = _read_id(state_dir)
-    if known is not None and known[1] != state_dir:
-        try:
-            other = _read_id(known[1])
-        except (OSError, IngestError):
-            other = None
-        is_copy = other is not None and other[0] == known[0] and not known[1].samefile(state_dir)
-        known = None if is_copy else known
+    if known is not None and _is_copy(known, state_dir):
+        known = None
     identifier = known[0] if known else secrets.token_hex(8)
     if known is None or known[1] != state_dir:
         _write(state_dir / "id", f"{identifier}\n{state_dir}\n", 0o600)
@@ -443,7 +447,7 @@ def _can_run(place: Place, binaries: Path) -> bool:
     return result.returncode == 0
 
 
-def _run(place: Place, command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(place: Place, command: list[str], keep: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run one of PostgreSQL's programs as the server's user, with none of our own variables."""
     account = {"user": place.uid, "group": place.gid, "extra_groups": []} if place.is_dropped else {}
     return subprocess.run(
@@ -455,6 +459,7 @@ def _run(place: Place, command: list[str]) -> subprocess.CompletedProcess[str]:
         env=_make_server_environment(),
         cwd="/",
         umask=0o077,
+        pass_fds=keep,
         **account,  # type: ignore[call-overload]
     )
 
@@ -463,8 +468,11 @@ def _make_server_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _create(place: Place, binaries: Path) -> None:
-    """Make the data folder where there is none. It gets its name when it is whole."""
+def _create(place: Place, binaries: Path, lock: int) -> None:
+    """Make the data folder where there is none. It gets its name when it is whole.
+
+    initdb inherits the lock: where we are killed it works on, and the next start must wait for it.
+    """
     if place.data.exists():
         _check_version(place, binaries)
     else:
@@ -480,6 +488,7 @@ def _create(place: Place, binaries: Path) -> None:
             [str(binaries / "initdb"), "--pgdata", str(unfinished), "--username", ADMINISTRATOR]
             + ["--auth-local", "peer", "--auth-host", "reject", "--encoding", "UTF8", "--locale", "C"]
             + ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"],
+            keep=(lock,),
         )
         if result.returncode != 0:
             reason = _find_reason(result.stderr) or f"initdb ended with {result.returncode}"
@@ -689,18 +698,28 @@ def _publish(place: Place) -> None:
         _write(file, text, 0o600)
 
 
-def _connect(place: Place) -> psycopg.Connection:
-    """As the administrator, whatever libpq variables are set."""
-    return psycopg.connect(
-        host=str(place.socket_folder),
-        port=PORT,
-        user=ADMINISTRATOR,
-        dbname=ADMINISTRATOR,
-        requirepeer=place.user,
-        options="",
-        connect_timeout=10,
-        autocommit=True,
-    )
+def _connect(place: Place) -> psycopg.Connection[Any]:
+    """A connection of the administrator's."""
+    try:
+        return psycopg.connect(**_find_address(place), autocommit=True)
+    except psycopg.OperationalError as error:
+        reason = " ".join(str(error).split()).rpartition("FATAL: ")[2].strip()
+        raise IngestError(
+            f"the embedded database runs and can't be set up: {reason}; see {place.log}, and the variables that begin "
+            "with PG"
+        ) from error
+
+
+def _find_address(place: Place) -> dict[str, Any]:
+    return {
+        "host": str(place.socket_folder),
+        "port": PORT,
+        "user": ADMINISTRATOR,
+        "dbname": ADMINISTRATOR,
+        "requirepeer": place.user,
+        "options": "",
+        "connect_timeout": 10,
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -12,9 +12,8 @@ here and told by `list_problems`.
 import os
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-ENV_FILE = os.path.join(CHECKOUT, ".env")
 
-# The libpq variables that `apply` itself has put, one `NAME=value` a line. A child inherits them, and takes them back
+# The variables that `apply` itself has put, one `NAME=value` a line. A child inherits them, and takes them back
 # before it looks for itself: what a person has set stays, what we have set never outlives its reason.
 OWN_VARIABLES = "TIEOUT_OWN_VARIABLES"
 
@@ -39,7 +38,17 @@ def apply() -> None:
     for name, value in read_env_file()[0].items():
         environ.setdefault(name, value)
 
-    own = {"PGDATABASE": DEFAULT_DATABASE}
+    own = {
+        "PGDATABASE": DEFAULT_DATABASE,
+        "PREFECT_HOME": os.path.join(find_state_dir(), "prefect"),
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # A temporary server takes 20-30 s to start, and Prefect gives up after 20.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "ingest",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+    }
     if is_external():
         user = _find_user()
         if user:
@@ -50,15 +59,6 @@ def apply() -> None:
     own = {name: value for name, value in own.items() if not environ.get(name) or name == "PGPORT" and "PGHOST" in own}
     environ.update(own)
     environ[OWN_VARIABLES] = "\n".join(f"{name}={value}" for name, value in own.items())
-
-    environ.setdefault("PREFECT_HOME", os.path.join(find_state_dir(), "prefect"))
-    for name, value in (
-        ("DO_NOT_TRACK", "1"),
-        ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
-        ("DBT_SEND_ANONYMOUS_USAGE_STATS", "false"),
-        ("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false"),
-    ):
-        environ.setdefault(name, value)
 
 
 def is_external() -> bool:
@@ -71,6 +71,11 @@ def find_state_dir() -> str:
     """The folder for everything that this checkout keeps between commands: `.tieout`, or TIEOUT_STATE_DIR."""
     named = os.environ.get("TIEOUT_STATE_DIR") or ".tieout"
     return os.path.normpath(os.path.join(CHECKOUT, os.path.expanduser(named)))
+
+
+def find_env_file() -> str:
+    """The file with the checkout's variables: `.env`, or TIEOUT_ENV_FILE."""
+    return os.path.join(CHECKOUT, os.environ.get("TIEOUT_ENV_FILE") or ".env")
 
 
 def read_embedded_address() -> dict[str, str]:
@@ -91,13 +96,14 @@ def read_embedded_address() -> dict[str, str]:
 
 def read_env_file() -> tuple[dict[str, str], list[str]]:
     """The checkout's `.env` as (values by name, one line per problem); both empty where there is no such file."""
+    path = find_env_file()
     try:
-        with open(ENV_FILE, encoding="utf-8", errors="surrogateescape") as file:
-            return parse_env(file.read())
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return parse_env(file.read(), path)
     except FileNotFoundError:
         return {}, []
     except OSError as error:
-        return {}, [f"{ENV_FILE}: can't be read ({error.strerror}); make it readable or remove it"]
+        return {}, [f"{path}: can't be read ({error.strerror}); make it readable or remove it"]
 
 
 def list_problems() -> list[str]:
@@ -105,7 +111,7 @@ def list_problems() -> list[str]:
     return read_env_file()[1]
 
 
-def parse_env(text: str) -> tuple[dict[str, str], list[str]]:
+def parse_env(text: str, path: str) -> tuple[dict[str, str], list[str]]:
     """Read `NAME=value` lines, as (values by name, one line per problem).
 
     Comments begin with `#` at a line's start or after a space. A value may stand in single quotes (taken as it is) or
@@ -122,9 +128,9 @@ def parse_env(text: str) -> tuple[dict[str, str], list[str]]:
         name = name.strip()
         value = _parse_value(rest.strip())
         if not equals or not (name.isascii() and name.isidentifier()):
-            problems.append(f"{ENV_FILE}, line {number}: not a NAME=value line; correct it or put # before it")
+            problems.append(f"{path}, line {number}: not a NAME=value line; correct it or put # before it")
         elif value is None:
-            problems.append(f"{ENV_FILE}, line {number}: {name}'s value isn't a whole word or quoted text; correct it")
+            problems.append(f"{path}, line {number}: {name}'s value isn't a whole word or quoted text; correct it")
         else:
             values[name] = value
     return values, problems
