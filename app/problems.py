@@ -16,6 +16,7 @@ from app.paging import InvalidCursor
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_REFERENCE = "#/components/schemas/{model}"
 _READ_PROBLEMS = {
     DatabaseUnreachable: "database-unreachable",
     DataNotReady: "data-not-ready",
@@ -45,7 +46,7 @@ def document_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema(ref_template="#/components/schemas/{model}")}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}},
         }
         for status in statuses
     }
@@ -53,6 +54,16 @@ def document_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def handle_problems(api: FastAPI) -> None:
     """Make every error of `api` a problem document; nothing that a caller sends is repeated back."""
+    generate_openapi = api.openapi
+
+    def describe_with_problems() -> dict[str, Any]:
+        described = generate_openapi()
+        problem = Problem.model_json_schema(ref_template=_REFERENCE)
+        nested = problem.pop("$defs", {})
+        described["components"]["schemas"].update({"Problem": problem, **nested})
+        return described
+
+    api.openapi = describe_with_problems  # type: ignore[method-assign]
 
     @api.exception_handler(RequestValidationError)
     def refuse_parameters(_: Request, error: RequestValidationError) -> JSONResponse:

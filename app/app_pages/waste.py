@@ -57,15 +57,6 @@ def tabulate(items: list[Recommendation]) -> pa.Table:
     )
 
 
-def remember_selection(key: str, ids: list[str]) -> None:
-    """The chosen finding stands in the address, so that the page can be passed on."""
-    rows = st.session_state[key]["selection"]["rows"]
-    if rows:
-        st.query_params["recommendation"] = ids[rows[0]]
-    else:
-        st.query_params.pop("recommendation", None)
-
-
 st.title("Waste")
 as_of = queries.get_as_of()
 show_as_of(as_of)
@@ -130,7 +121,7 @@ if found.items:
     chosen = st.query_params.get("recommendation")
     # another list is another widget: a selection is a place in the list, and must not slip to another finding
     key = f"findings-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}"
-    st.dataframe(
+    event = st.dataframe(
         tabulate(found.items),
         key=key,
         height=ROW_HEIGHT * min(len(ids), TABLE_ROWS_IN_SIGHT) + 40,
@@ -138,23 +129,29 @@ if found.items:
         hide_index=True,
         placeholder="unknown",
         lazy=False,
-        on_select=lambda: remember_selection(key, ids),
+        on_select="rerun",
         selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(chosen)]}} if chosen in ids else None,
         alt="Findings",
         column_config={
-            "resource": st.column_config.TextColumn("Resource", width=170),
-            "type": st.column_config.TextColumn("Type", width=130),
-            "net": st.column_config.NumberColumn("Net / month", format="dollar", width=100),
-            "gross": st.column_config.NumberColumn("Gross / month", format="dollar", width=105),
-            "confidence": st.column_config.NumberColumn("Confidence", format="percent", width=85),
-            "finding": st.column_config.TextColumn("Finding", width=390),
-            "account": st.column_config.TextColumn("Account", width=130),
-            "region": st.column_config.TextColumn("Region", width=90),
-            "risk": st.column_config.TextColumn("Risk", width=80),
-            "effort": st.column_config.TextColumn("Effort", width=80),
+            "resource": st.column_config.TextColumn("Resource", width=150),
+            "type": st.column_config.TextColumn("Type", width=120),
+            "net": st.column_config.NumberColumn("Net / month", format="dollar", width=95),
+            "gross": st.column_config.NumberColumn("Gross / month", format="dollar", width=100),
+            "confidence": st.column_config.NumberColumn("Confidence", format="percent", width=80),
+            "finding": st.column_config.TextColumn("Finding", width=330),
+            "account": st.column_config.TextColumn("Account", width=120),
+            "region": st.column_config.TextColumn("Region", width=80),
+            "risk": st.column_config.TextColumn("Risk", width=70),
+            "effort": st.column_config.TextColumn("Effort", width=70),
         },
     )
+    # the chosen finding stands in the address, so that the page can be passed on
+    if rows := event["selection"]["rows"]:
+        chosen = st.query_params["recommendation"] = ids[rows[0]]
+    elif chosen in ids:
+        del st.query_params["recommendation"]
+        chosen = None
     left, right = st.columns([4, 1])
     shown = f"The {len(ids)} dearest of {found.totals.count:,} findings are listed. " if found.next_cursor else ""
     left.html(build_note(f"{shown}Select a row at its left edge to see the evidence."))

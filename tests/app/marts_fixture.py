@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import yaml
 from psycopg import sql
 
 from app.database import close_pool
+from ingest.environment import apply as apply_environment
+from tests.databases import embedded, make_environment
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = ("models/marts", "models/recommendations")
@@ -266,15 +269,60 @@ def sources() -> Rows:
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """libpq's variables as given and no others, for this process and those it starts."""
+    """`variables` as this process's whole environment, completed as any program of the checkout completes its own."""
     before = dict(os.environ)
-    for name in [name for name in os.environ if name.startswith("PG")]:
-        del os.environ[name]
-    os.environ.update(variables)
     close_pool()
     try:
+        os.environ.clear()
+        os.environ.update(variables)
+        apply_environment()
         yield
     finally:
         close_pool()
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, str]]]:
+    """Environments of three databases on one server: `filled`, `empty` (marts without rows), `bare` (no marts)."""
+    with embedded(tmp_path_factory.mktemp("postgres")) as server:
+        found = {}
+        for name in ("filled", "empty", "bare"):
+            with server.connect(autocommit=True) as connection:
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            found[name] = {**server.environment, "PGDATABASE": name}
+            with environment(found[name]), psycopg.connect("", autocommit=True) as connection:
+                if name != "bare":
+                    create_marts(connection)
+                if name == "filled":
+                    fill_marts(connection)
+        yield found
+
+
+@pytest.fixture
+def filled(databases: dict[str, dict[str, str]]) -> Iterator[None]:
+    """The invented account's marts."""
+    with environment(databases["filled"]):
+        yield
+
+
+@pytest.fixture
+def empty(databases: dict[str, dict[str, str]]) -> Iterator[None]:
+    """Marts that were built before anything was loaded."""
+    with environment(databases["empty"]):
+        yield
+
+
+@pytest.fixture
+def bare(databases: dict[str, dict[str, str]]) -> Iterator[None]:
+    """A database that dbt never built."""
+    with environment(databases["bare"]):
+        yield
+
+
+@pytest.fixture
+def unreachable(tmp_path: Path) -> Iterator[None]:
+    """No server where the environment says."""
+    with environment(make_environment(PGHOST=str(tmp_path))):
+        yield

@@ -1,0 +1,240 @@
+"""The pages as Streamlit runs them, without a browser (tests/browser has one)."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import export, queries
+from tests.app import marts_fixture as invented
+
+ENTRY = Path(__file__).parents[2] / "app/streamlit_app.py"
+WASTE = "app_pages/waste.py"
+
+
+def open_page(page: str | None = None, **address: str) -> AppTest:
+    """A page, run once; `address` are the query parameters of its address."""
+    test = AppTest.from_file(str(ENTRY), default_timeout=30)
+    if page:
+        test.switch_page(page)
+    for name, value in address.items():
+        test.query_params[name] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def read_figures(test: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in test.metric}
+
+
+def read_html(test: AppTest) -> str:
+    return "\n".join(element.proto.body for element in test.html)
+
+
+def read_text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+@pytest.mark.usefixtures("filled")
+class TestOverview:
+    def test_figures_have_their_words(self) -> None:
+        figures = read_figures(open_page())
+        assert figures == {
+            "November 2026, estimated": "$6,211.00",
+            "October 2026, partly invoiced": "$9,450.13",
+            "Waste, net per month": "$1,235,070.18",
+            "Ties out through": "2026-11-08",
+        }
+
+    def test_dates_reconciliation_and_freshness_are_told(self) -> None:
+        text = read_text(read_html(open_page()))
+        assert "Costs as of 2026-11-20 00:00 UTC · metrics as of 2026-11-21 05:00 UTC" in text
+        assert "reconciled 7 0 $700.01 $700.00 $0.01 2026-11-01 – 2026-11-08" in text
+        assert "disputed 1 0 $112.34 $100.00 $12.34" in text
+        assert "2026-11-04 111122223333 Amazon Elastic Compute Cloud - Compute $112.34 $100.00 $12.34" in text
+        assert "Cost Explorer never loaded unknown unknown" in text
+        assert "CloudWatch stale" in text
+        assert "Idle EC2 instance 8 $1,235,057.68 $2,000,711.14 70 % 95 %" in text
+        assert "6 findings reconciled" in text
+
+
+@pytest.mark.usefixtures("filled")
+class TestWaste:
+    def test_figures(self) -> None:
+        assert read_figures(open_page(WASTE)) == {
+            "Net savings per month": "$1,235,070.18",
+            "Gross savings per month": "$2,000,723.64",
+            "Findings": "9",
+            "Verdicts reached": "29",
+            "No verdict yet": "5",
+        }
+
+    def test_the_table_is_in_order_and_unknown_stays_empty(self) -> None:
+        test = open_page(WASTE)
+        table = test.dataframe[0].value
+        assert list(table["resource"])[0] == "batch-worker-8"
+        assert list(table["net"])[0] == Decimal("1234567.12")
+        assert list(table["resource"])[-1] == "i-00000000000000006"
+        assert list(table["net"])[-1] is None
+        assert list(table["risk"])[-1] == "unknown"
+        assert "The sums leave out 1 finding with unknown savings." in read_html(test)
+
+    def test_filters_narrow_table_and_totals_alike(self) -> None:
+        test = open_page(WASTE)
+        test.multiselect(key="account").select(invented.LAB).run()
+        assert list(test.dataframe[0].value["resource"]) == ["batch-worker-2", "batch-worker-7"]
+        assert read_figures(test)["Findings"] == "2"
+        test.number_input(key="savings").set_value(100.0).run()
+        assert list(test.dataframe[0].value["resource"]) == ["batch-worker-2"]
+        test.number_input(key="savings").set_value(100000.0).run()
+        assert not test.dataframe
+        assert "No finding matches these filters" in test.info[0].value
+        assert read_figures(test)["Net savings per month"] == "$0.00"
+
+    def test_confidence_filter(self) -> None:
+        test = open_page(WASTE)
+        test.number_input(key="confidence").set_value(75).run()
+        assert read_figures(test)["Findings"] == "7"
+
+    def test_no_evidence_until_asked(self) -> None:
+        assert "<article" not in read_html(open_page(WASTE))
+
+    def test_the_address_opens_the_evidence(self) -> None:
+        html = read_html(open_page(WASTE, recommendation="rec003"))
+        text = read_text(html)
+        for expected in (
+            "batch-worker-3",
+            "CPU maximum 1.2 %",
+            "Network maximum 0.4123 MB a day",
+            "Completeness 99.75 %",
+            "Covered hours unknown",
+            "CPU maximum 5 % AWS Compute Optimizer: idle EC2, peak CPU below 5 %, 2026-08-01",
+            "Net savings per month $70.08",
+            "Gross savings per month $140.16",
+            "Confidence 70 %",
+            "Costs provisional",
+            "Account shop-production (111122223333)",
+            "Metrics as of 2026-11-21 05:00 UTC",
+        ):
+            assert expected in text
+        assert "<li>Ask the owner named in the tags.</li><li>Snapshot its volumes.</li>" in html
+
+    def test_choosing_a_row_opens_its_evidence(self) -> None:
+        test = open_page(WASTE)
+        key = test.dataframe[0].key
+        assert key is not None
+        test.session_state[key] = {"selection": {"rows": [4], "columns": [], "cells": []}}
+        test.run()
+        assert not test.exception
+        assert '<h3 class="tieout-name">batch-worker-3</h3>' in read_html(test)
+
+    def test_evidence_without_anything_known(self) -> None:
+        text = read_text(read_html(open_page(WASTE, recommendation="rec006")))
+        assert "Net savings per month unknown" in text
+        assert "Confidence unknown" in text
+        assert "$0.00" not in text
+        assert "The rule left no measures." in text
+
+    @pytest.mark.parametrize("gone", ["never-was", "<script>", "' or 1=1 --", "\x00"])
+    def test_a_finding_that_is_gone(self, gone: str) -> None:
+        html = read_html(open_page(WASTE, recommendation=gone))
+        assert "no longer found" in html
+        assert "<script>" not in html
+
+    def test_what_could_not_be_judged_is_seen(self) -> None:
+        text = read_text(read_html(open_page(WASTE)))
+        assert "idle ec2 instances 8 21 3 2 1 4" in text
+        assert "insufficient data No CPU metric on 9 of 14 days: can&#x27;t tell. 5 14" in text
+        assert "too early Runs since 2 days; 14 are needed. 2 14" in text
+
+    def test_names_from_aws_stay_text(self) -> None:
+        test = open_page(WASTE, recommendation="rec004")
+        html = read_html(test)
+        assert "<script" not in html
+        assert "&lt;script&gt;alert(&#x27;tieout&#x27;)&lt;/script&gt; **bold** $x^2$" in html
+        assert invented.HOSTILE_NAME in list(test.dataframe[0].value["resource"])
+        # nowhere do they pass through Markdown, which would read the stars, the dollars and the colons
+        assert not [element for element in test.markdown if "bold" in element.value or "x^2" in element.value]
+
+    def test_markup_in_every_text_column_stays_text(self) -> None:
+        hostile = "<img src=x onerror=alert(1)>"
+        texts = [name for name, kind in invented.read_contracts()["fct_recommendations"].items() if kind == "text"]
+        kept = {"recommendation_id", "recommendation_category", "status"}
+        changed = {name: hostile for name in texts if name not in kept}
+        changed["evidence"] = {
+            hostile: hostile,
+            "thresholds": [{"threshold_name": hostile, "threshold_value": hostile}],
+        }
+        with an_additional_finding(invented.recommendation(99, "999", "999", **changed)):
+            test = open_page(WASTE, recommendation="rec099")
+            html = read_html(test) + read_html(open_page())
+        assert "<img" not in html
+        assert "&lt;img src=x onerror=alert(1)&gt;" in html
+        assert not [element for element in test.markdown if "<img" in element.value]
+
+
+@contextmanager
+def an_additional_finding(row: dict[str, object]) -> Iterator[None]:
+    with psycopg.connect("", autocommit=True) as connection:
+        invented.insert_rows(connection, "fct_recommendations", [row])
+        try:
+            yield
+        finally:
+            connection.execute(
+                "delete from marts.fct_recommendations where recommendation_id = %s", [row["recommendation_id"]]
+            )
+
+
+@pytest.mark.parametrize("page", [None, WASTE])
+class TestWhenThereIsNothingToShow:
+    def test_no_server(self, page: str | None, unreachable: None) -> None:
+        test = open_page(page)
+        assert "The database can't be reached" in test.error[0].value
+        assert "make up" in test.markdown[-1].value
+        assert not test.metric
+
+    def test_no_marts(self, page: str | None, bare: None) -> None:
+        test = open_page(page)
+        assert "The data isn't ready" in test.error[0].value
+        assert "make demo" in test.markdown[-1].value
+
+    def test_nothing_loaded(self, page: str | None, empty: None) -> None:
+        test = open_page(page)
+        assert not test.error
+        assert "No costs have been loaded yet" in test.info[0].value
+        assert "Costs as of unknown" in read_html(test)
+
+
+@pytest.mark.usefixtures("filled")
+class TestCsv:
+    def read(self, **filters: object) -> list[dict[str, str]]:
+        written = export.write_waste_csv(queries.RecommendationFilters.model_validate(filters))
+        return list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"))))
+
+    def test_every_finding_with_every_digit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(queries, "MAXIMUM_LIMIT", 2)  # so that the download has to turn pages
+        found = self.read()
+        assert [row["recommendation_id"] for row in found][:2] == ["rec008", "rec004"]
+        assert len(found) == 9
+        assert found[0]["net_savings_usd_per_month"] == "1234567.1234567891"
+        assert (
+            next(row for row in found if row["recommendation_id"] == "rec007")["net_savings_usd_per_month"]
+            == "0.0000000001"
+        )
+        assert found[-1]["net_savings_usd_per_month"] == ""
+
+    def test_filters_hold(self) -> None:
+        assert [row["recommendation_id"] for row in self.read(region=["us-east-1"])] == ["rec002", "rec007"]
+
+    @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0"])
+    def test_no_name_becomes_a_formula(self, name: str) -> None:
+        with an_additional_finding(invented.recommendation(98, "2000000", "2000000", resource_name=name)):
+            assert self.read()[0]["resource_name"] == f"'{name}"
