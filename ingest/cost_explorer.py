@@ -112,6 +112,7 @@ def _sync_month(account: Account, partition_key: str, first: date, end: date) ->
             days = [row["usage_date"] for row in rows]
             load.data_from_at = datetime.combine(min(days), datetime.min.time(), UTC)
             load.data_until_at = datetime.combine(max(days) + timedelta(days=1), datetime.min.time(), UTC)
+        cursor.execute("analyze raw.cost_explorer_costs_daily, raw.cost_explorer_accounts")
         ledger.record_load(cursor, load)
         connection.commit()
     _log.info("%s: %d rows, %d calls", partition_key, len(rows), len(pages))

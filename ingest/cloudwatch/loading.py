@@ -111,6 +111,8 @@ def _collect_region(account: Account, region: str, catalog: list[CatalogMetric],
         load.statistics = {"series_count": len(series)}
         load.data_from_at, load.data_until_at = _find_extent(cursor, account.account_id, region)
         ledger.retire_loads(cursor, [load_id for load_id, _ in current])
+        # Autovacuum comes too late for the build that follows a first load.
+        cursor.execute("analyze raw.cloudwatch_series, raw.cloudwatch_datapoints")
         ledger.record_load(cursor, load)
         connection.commit()
     _log.info(

@@ -208,4 +208,4 @@ def _put_in_place(cursor: Any, table: str, load: ledger.Load, replaced: list[int
         cursor.execute("delete from raw.cur_attributes where load_id = $1", (load_id,))
     ledger.retire_loads(cursor, replaced)
     cursor.execute(f"alter table raw.cur_line_items attach partition raw.{table} for values in ({load.load_id})")
-    cursor.execute(f"analyze raw.{table}")
+    cursor.execute(f"analyze raw.{table}, raw.cur_attributes")

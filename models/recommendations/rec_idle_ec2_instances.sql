@@ -1,10 +1,10 @@
--- Flags: a running EC2 instance whose CPU never passed the threshold and whose network stayed under it on every day of the
--- look-back. Why: it is paid for and does nothing. Remedy: see the rule's seed row. One row per EC2 instance.
+-- Flags: a running EC2 instance whose CPU never reached the threshold in the look-back and whose network stayed under it on
+-- the average day. Why: it is paid for and does nothing. Remedy: see the rule's seed row. One row per EC2 instance.
 with thresholds as (
     select
         rule_id,
         max(threshold_value) filter (where threshold_name = 'cpu_maximum_pct') as cpu_maximum_pct,
-        max(threshold_value) filter (where threshold_name = 'network_maximum_mb_per_day') as network_maximum_mb_per_day,
+        max(threshold_value) filter (where threshold_name = 'network_average_mb_per_day') as network_average_mb_per_day,
         max(threshold_value) filter (where threshold_name = 'lookback_days')::integer as lookback_days,
         max(threshold_value) filter (where threshold_name = 'minimum_observed_days')::integer as minimum_observed_days,
         max(threshold_value) filter (where threshold_name = 'minimum_completeness_ratio') as minimum_completeness_ratio,
@@ -58,7 +58,7 @@ measured as (
         exceptions.reason as waiver_reason,
         cpu.maximum_value as cpu_maximum_pct_observed,
         cpu.average_value as cpu_average_pct_observed,
-        network.network_maximum_mb_per_day as network_maximum_mb_per_day_observed,
+        network.network_average_mb_per_day as network_average_mb_per_day_observed,
         least(cpu.completeness_ratio, network.completeness_ratio) as completeness_ratio,
         floor(coalesce(least(cpu.days_observed, network.days_observed), 0))::integer as days_observed,
         costs.gross_cost_usd_per_month,
@@ -101,14 +101,14 @@ judged as (
         -- One observation above a threshold is enough to clear an instance, however little else was seen.
         coalesce(
             cpu_maximum_pct_observed >= cpu_maximum_pct
-            or network_maximum_mb_per_day_observed >= network_maximum_mb_per_day,
+            or network_average_mb_per_day_observed >= network_average_mb_per_day,
             false
         ) as is_seen_working,
         coalesce(
             days_observed >= minimum_observed_days
             and completeness_ratio >= minimum_completeness_ratio
             and cpu_maximum_pct_observed is not null
-            and network_maximum_mb_per_day_observed is not null,
+            and network_average_mb_per_day_observed is not null,
             false
         ) as is_seen_enough
     from measured
@@ -145,11 +145,11 @@ select
         when 'passed'
             then
                 'Working: CPU up to ' || coalesce(round(cpu_maximum_pct_observed::numeric, 1)::text, 'unknown')
-                || ' %, network up to '
-                || coalesce(round(network_maximum_mb_per_day_observed::numeric, 1)::text, 'unknown') || ' MB a day.'
+                || ' %, network '
+                || coalesce(round(network_average_mb_per_day_observed::numeric, 1)::text, 'unknown') || ' MB a day.'
         else
-            'CPU never passed ' || round(cpu_maximum_pct_observed::numeric, 1) || ' % and network never '
-            || round(network_maximum_mb_per_day_observed::numeric, 1) || ' MB a day in ' || days_observed || ' days'
+            'CPU never passed ' || round(cpu_maximum_pct_observed::numeric, 1) || ' % and network averaged '
+            || round(network_average_mb_per_day_observed::numeric, 1) || ' MB a day in ' || days_observed || ' days'
             || case
                 when uncovered_cost_usd_per_month is null then '; its cost is not known yet.'
                 when uncovered_cost_usd_per_month = 0
@@ -162,7 +162,7 @@ select
     jsonb_build_object(
         'cpu_maximum_pct', round(cpu_maximum_pct_observed::numeric, 4),
         'cpu_average_pct', round(cpu_average_pct_observed::numeric, 4),
-        'network_maximum_mb_per_day', round(network_maximum_mb_per_day_observed::numeric, 4),
+        'network_average_mb_per_day', round(network_average_mb_per_day_observed::numeric, 4),
         'days_observed', days_observed,
         'days_needed', minimum_observed_days,
         'completeness_ratio', completeness_ratio,
@@ -189,7 +189,7 @@ select
                             * (
                                 1 - greatest(
                                     cpu_maximum_pct_observed::numeric / cpu_maximum_pct,
-                                    network_maximum_mb_per_day_observed::numeric / network_maximum_mb_per_day
+                                    network_average_mb_per_day_observed::numeric / network_average_mb_per_day
                                 )
                             )
                         ),

@@ -10,7 +10,8 @@ with line_items as (
         coalesce(usage_type, '') as usage_type,
         count(*) as line_item_count,
         sum(unblended_cost_usd) as unblended_cost_usd,
-        sum(amortized_cost_usd) as amortized_cost_usd
+        sum(amortized_cost_usd) as amortized_cost_usd,
+        max(usage_end_at) as last_usage_end_at
     from {{ ref('int_line_items_amortized') }}
     group by
         payer_account_id,
@@ -58,7 +59,8 @@ select
     named.service_name,
     sum(line_items.line_item_count)::bigint as line_item_count,
     sum(line_items.unblended_cost_usd) as unblended_cost_usd,
-    sum(line_items.amortized_cost_usd) as amortized_cost_usd
+    sum(line_items.amortized_cost_usd) as amortized_cost_usd,
+    max(line_items.last_usage_end_at) as last_usage_end_at
 from line_items
 inner join named
     on

@@ -40,27 +40,6 @@ resource_series as (
             and metric_catalog.resource_type = resources.resource_type
 ),
 
-daily as (
-    select
-        series_id,
-        usage_date,
-        sum(sum_value) as day_sum
-    from datapoints
-    group by series_id, usage_date
-),
-
-daily_windows as (
-    select
-        daily.series_id,
-        windows.window_days,
-        max(daily.day_sum) as daily_sum_maximum
-    from daily
-    cross join windows
-    cross join as_of
-    where daily.usage_date >= ((as_of.metrics_as_of_at - windows.window_days * interval '1 day') at time zone 'UTC')::date
-    group by daily.series_id, windows.window_days
-),
-
 windowed as (
     select
         datapoints.series_id,
@@ -112,12 +91,9 @@ select
     windowed.maximum_p95_value,
     windowed.maximum_p99_value,
     windowed.sum_value,
-    daily_windows.daily_sum_maximum as daily_sum_maximum_value,
     windowed.first_datapoint_at,
     windowed.last_datapoint_at,
     windowed.metrics_as_of_at,
     {{ evaluated_at() }} as evaluated_at
 from windowed
 inner join resource_series on windowed.series_id = resource_series.series_id
-left join daily_windows
-    on windowed.series_id = daily_windows.series_id and windowed.window_days = daily_windows.window_days

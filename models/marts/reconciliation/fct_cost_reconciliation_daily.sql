@@ -6,7 +6,8 @@ with cur_costs as (
         service_name,
         sum(line_item_count)::bigint as line_item_count,
         sum(unblended_cost_usd) as unblended_cost_usd,
-        sum(amortized_cost_usd) as amortized_cost_usd
+        sum(amortized_cost_usd) as amortized_cost_usd,
+        max(last_usage_end_at) as last_usage_end_at
     from {{ ref('int_service_costs_daily') }}
     group by usage_date, account_id, service_name
 ),
@@ -46,6 +47,7 @@ compared as (
         coalesce(cur_costs.account_id, cost_explorer_costs.account_id) as account_id,
         coalesce(cur_costs.service_name, cost_explorer_costs.service_name) as service_name,
         coalesce(cur_costs.line_item_count, 0) as line_item_count,
+        cur_costs.last_usage_end_at,
         cur_costs.unblended_cost_usd as cur_unblended_cost_usd,
         cost_explorer_costs.unblended_cost_usd as cost_explorer_unblended_cost_usd,
         cur_costs.amortized_cost_usd as cur_amortized_cost_usd,
@@ -72,6 +74,8 @@ judged as (
         (compared.usage_date + 1)::timestamp at time zone 'UTC'
         > least(as_of.costs_as_of_at, as_of.cost_explorer_as_of_at)
         - tolerances.reporting_lag_hours * interval '1 hour' as is_within_reporting_lag,
+        -- A reservation's monthly fee is one line whose unused part is restated until the month is over.
+        coalesce(compared.last_usage_end_at > as_of.costs_as_of_at, false) as has_unfinished_charge,
         cost_explorer_days.usage_date is not null as has_cost_explorer_day,
         cur_months.month_start is not null as has_cur_month
     from compared
@@ -99,6 +103,7 @@ select
         when not has_cost_explorer_day or not has_cur_month then 'provisional'
         when is_within_reporting_lag then 'provisional'
         when is_within_tolerance then 'reconciled'
+        when has_unfinished_charge then 'provisional'
         else 'disputed'
     end as reconciliation_status,
     case
@@ -107,6 +112,7 @@ select
         when is_within_tolerance and unblended_difference_usd = 0 and amortized_difference_usd = 0 then 'none'
         when is_within_tolerance then 'rounding'
         when is_within_reporting_lag then 'reporting_lag'
+        when has_unfinished_charge then 'unfinished_charge'
         when cur_unblended_cost_usd is null then 'missing_in_cur'
         when cost_explorer_unblended_cost_usd is null then 'missing_in_cost_explorer'
         else 'unknown'

@@ -1,0 +1,147 @@
+"""The daily flow: read AWS, build and test the models, write the report, say in plain words what was found.
+
+`python flows/daily.py` runs it once, without a Prefect server of its own; TIEOUT_CUR_SOURCE names the report
+(`s3://bucket/prefix/report`, or a local folder of the same layout).
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+
+from flows.building import build_models
+from flows.summary import describe_findings
+from ingest.errors import IngestError
+
+_REPORTS = Path(__file__).parents[1] / "reports"
+
+
+class StepFailed(Exception):
+    """A step of the flow ended without doing all that was asked; its text is one line per failure."""
+
+
+@task(name="load CUR", retries=2, retry_delay_seconds=[30, 300], persist_result=False)
+def load_cur(source: str) -> list[dict[str, Any]]:
+    """New and changed billing periods; a row per period for the run's artifact."""
+    from ingest.cur.loading import sync_report
+
+    results = sync_report(source)
+    _raise_failures([result.error for result in results if result.error])
+    return [{"partition": each.partition_key, "outcome": each.outcome, "rows": each.row_count} for each in results]
+
+
+@task(name="load Cost Explorer", retries=2, retry_delay_seconds=[30, 300], persist_result=False)
+def load_cost_explorer() -> list[dict[str, Any]]:
+    """The last months' daily costs; a row per month for the run's artifact."""
+    from ingest.cost_explorer import sync_costs
+
+    results = sync_costs()
+    _raise_failures([result.error for result in results if result.error])
+    return [{"partition": each.partition_key, "outcome": "loaded", "rows": each.row_count} for each in results]
+
+
+@task(name="load CloudWatch", retries=2, retry_delay_seconds=[30, 300], persist_result=False)
+def load_cloudwatch() -> list[dict[str, Any]]:
+    """Datapoints since the last collection; a row per account and region for the run's artifact."""
+    from ingest.cloudwatch.loading import collect_metrics
+
+    results = collect_metrics()
+    _raise_failures([result.error for result in results if result.error])
+    return [{"partition": each.partition_key, "outcome": "loaded", "rows": each.datapoint_count} for each in results]
+
+
+@task(name="build models", persist_result=False)
+def build() -> None:
+    """dbt build: seeds, models and data tests."""
+    build_models(get_run_logger().info)
+
+
+@task(name="write report", persist_result=False)
+def write_report() -> Path:
+    """The waste report as HTML in `reports/`."""
+    from notebooks.render import render_report
+
+    notebook = Path(__file__).parents[1] / "notebooks" / "waste_report.py"
+    return render_report(notebook, _REPORTS / "waste_report.html", {})
+
+
+def _raise_failures(errors: list[str]) -> None:
+    if errors:
+        raise StepFailed("\n".join(errors))
+
+
+@flow(name="daily", log_prints=False, persist_result=False, validate_parameters=True)
+def daily(source: str) -> list[str]:
+    """Every step in turn. A source that fails doesn't keep the others from loading: the build then stands on what is
+    there, each figure with its own as-of time, and the failure is told at the end.
+
+    Args:
+        source: the CUR report, as `python -m ingest cur --source`.
+
+    Returns:
+        One line per failure of a source; [] where all went well. A build or report that fails is raised.
+    """
+    log = get_run_logger()
+    failures: list[str] = []
+    rows: list[dict[str, Any]] = []
+    loads: list[tuple[str, Callable[[], Any]]] = [
+        ("CUR", lambda: load_cur(source)),
+        ("Cost Explorer", load_cost_explorer),
+        ("CloudWatch", load_cloudwatch),  # after CUR, which tells the regions
+    ]
+    for name, load in loads:
+        log.info("%s: loading", name)
+        try:
+            rows += [{"source": name, **row} for row in load()]
+        except (IngestError, StepFailed) as error:
+            failures += str(error).splitlines()
+    create_table_artifact(key="daily-loads", table=rows, description=f"Loads of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    log.info("building and testing the models")
+    build()
+    log.info("writing the report")
+    report = write_report()
+    for line in failures:
+        log.error(line)
+    log.info("report: %s", report)
+    return failures
+
+
+def main() -> int:
+    """Run the flow once and print what was found; 1 where anything failed."""
+    _show_progress()
+    source = os.environ.get("TIEOUT_CUR_SOURCE")
+    if not source:
+        _tell("error: TIEOUT_CUR_SOURCE is not set; name the report as s3://bucket/prefix/report", sys.stderr)
+        return 1
+    try:
+        failures = daily(source)
+    except (IngestError, StepFailed) as error:
+        _tell(f"error: {error}", sys.stderr)
+        return 1
+    _tell(describe_findings(_REPORTS / "waste_report.html"), sys.stdout)
+    for line in failures:
+        _tell(f"error: {line}", sys.stderr)
+    return 1 if failures else 0
+
+
+def _show_progress() -> None:
+    """Ingest's own lines on the terminal, beside Prefect's."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d | %(levelname)-7s | %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("ingest")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def _tell(text: str, stream: Any) -> None:
+    stream.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""`make demo`: the daily flow against the simulated account, its findings judged by the account's answer key."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from app import queries
+from demo import scoring
+from demo.errors import DemoError
+from demo.generation import generate
+from demo.parameters import Parameters, parse_end
+from flows import daily
+from ingest import database
+from ingest.errors import IngestError
+from ingest.ledger import read_current_loads
+
+_CHECKOUT = Path(__file__).parents[1]
+_DIRECTORY = Path(os.environ.get("TIEOUT_STATE_DIR", _CHECKOUT / ".tieout")) / "demo"
+# Whatever names another account, its credentials or its endpoint must not reach the demo.
+_FOREIGN_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION", "TIEOUT_REGIONS")
+
+
+def main() -> int:
+    """Run the demo; 0 when everything loaded, built and was reported."""
+    started = time.monotonic()
+    try:
+        generate(_DIRECTORY, Parameters(1, parse_end(None)))
+        with _serve() as account:
+            _refuse_real_data(account["cur_source"])
+            _point_at(account)
+            code = daily.main()
+        if code == 0:
+            sys.stdout.write(_judge() + "\n")
+            sys.stdout.write(f"\nDone in {time.monotonic() - started:.0f} s.\n")
+    except (IngestError, DemoError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return code
+
+
+@contextmanager
+def _serve() -> Iterator[dict[str, Any]]:
+    """The simulated account in a process of its own, as AWS would be."""
+    command = [sys.executable, "-m", "demo", "serve", "--directory", str(_DIRECTORY), "--parent-pid", str(os.getpid())]
+    with subprocess.Popen(command, cwd=_CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise IngestError(f"the simulated account in {_DIRECTORY} didn't start; remove the folder and try again")
+            yield json.loads(line)
+        finally:
+            process.terminate()
+
+
+def _refuse_real_data(demo_source: str) -> None:
+    """The demo's bill must not be added to a real one."""
+    database.connect().close()
+    for load in read_current_loads():
+        if load["source_name"] == "cur" and not load["source_uri"].startswith(demo_source):
+            raise IngestError(
+                f"{database.describe_server()} holds a bill from {load['source_uri']}; the demo would mix with it: set "
+                "PGDATABASE to another database, or remove this one with `make clean`"
+            )
+
+
+def _point_at(account: dict[str, Any]) -> None:
+    for name in _FOREIGN_VARIABLES:
+        os.environ.pop(name, None)
+    os.environ.update(
+        AWS_ENDPOINT_URL=account["endpoint"],
+        AWS_ACCESS_KEY_ID="simulated",
+        AWS_SECRET_ACCESS_KEY="simulated",  # noqa: S106 - the simulated account takes any
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        TIEOUT_ASSUME_ROLE_ARNS=",".join(account["role_arns"]),
+        TIEOUT_CUR_SOURCE=account["cur_source"],
+    )
+
+
+def _judge() -> str:
+    """Precision and recall of each rule, and its savings beside the true fall of the bill."""
+    statuses = ["flagged", "passed", "not_applicable", "too_early", "insufficient_data", "waived"]
+    savings = {}
+    cursor = None
+    while True:
+        page = queries.get_waste_recommendations(limit=queries.MAXIMUM_LIMIT, cursor=cursor)
+        savings.update({(item.rule_id, item.resource_key): item.net_savings_usd_per_month for item in page.items})
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    evaluations = [
+        {
+            "rule_id": verdict.rule_id,
+            "resource_id": verdict.resource_id,
+            "evaluation_status": verdict.evaluation_status,
+            "net_savings_usd_per_month": savings.get((verdict.rule_id, verdict.resource_key)),
+        }
+        for verdict in queries.get_rule_evaluations(statuses, limit=1_000_000)
+    ]
+    scores = scoring.score(evaluations, scoring.read_answers(_DIRECTORY))
+    heading = ["", "How right it is (the simulated account's answer key, which no model reads)"]
+    return "\n".join(heading + [scoring.describe(score) for score in scores])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
