@@ -25,7 +25,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,10 @@ def start() -> Place:
         IngestError: it can't be created or started; the line says why and what to do.
     """
     state_dir = _make_state_dir()
-    with _locked(state_dir) as lock:
+    with _told(state_dir), _locked(state_dir) as lock:
         place = _claim_place(state_dir)
+        if place.is_dropped:
+            _stop_predecessors(place)
         if not answers(place):
             _settle(place)
         if not answers(place):
@@ -125,7 +127,7 @@ def stop() -> bool:
     place = find_place()
     if place is None:
         return False
-    with _locked(place.state_dir):
+    with _told(place.state_dir), _locked(place.state_dir):
         return _stop(place)
 
 
@@ -138,7 +140,7 @@ def destroy() -> Place | None:
     place = find_place()
     if place is None:
         return None
-    with _locked(place.state_dir):
+    with _told(place.state_dir), _locked(place.state_dir):
         _stop(place)
         (place.state_dir / "database.env").unlink(missing_ok=True)
         for folder in (place.folder, place.socket_folder):
@@ -224,6 +226,18 @@ def _name_user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
+
+
+@contextlib.contextmanager
+def _told(state_dir: Path) -> Iterator[None]:
+    """What the system refuses (a full disk, a root without root's powers), in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise IngestError(
+            f"{error.filename or state_dir}: the system refuses what the embedded database needs ({error.strerror}); "
+            "put that right, or set PGHOST to use a PostgreSQL server"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -442,7 +456,9 @@ def _find_usable_binaries(place: Place) -> Path:
 def _can_run(place: Place, binaries: Path) -> bool:
     try:
         result = _run(place, [str(binaries / "initdb"), "--version"])
-    except PermissionError:
+    except PermissionError as error:
+        if error.errno == errno.EPERM:  # not that they are out of reach: we may not become that user at all
+            raise
         return False
     return result.returncode == 0
 
@@ -559,6 +575,20 @@ def _find_reason(output: str) -> str | None:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Starting
+
+
+def _stop_predecessors(place: Place) -> None:
+    """Stop servers that an earlier state folder in this place left running when it was removed with its id.
+
+    Their data stays: the folder may have been moved away, and then it starts its server again.
+    """
+    for folder in SYSTEM_FOLDER.iterdir():
+        try:
+            owner = Path((folder / "owner").read_text(errors="surrogateescape").removesuffix("\n"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if folder.name != place.id and owner == place.state_dir:
+            _stop(replace(place, id=folder.name, folder=folder))
 
 
 def _settle(place: Place) -> None:

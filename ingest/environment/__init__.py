@@ -30,7 +30,7 @@ def apply() -> None:
     PGHOST, PGPORT, PGUSER and PGREQUIREPEER become its address. May be called again: a long-lived process sees a
     database that was created after it began.
     """
-    environ = os.environ
+    environ = dict(os.environ)
     for line in environ.pop(OWN_VARIABLES, "").splitlines():
         name, _, value = line.partition("=")
         if environ.get(name) == value:
@@ -38,60 +38,48 @@ def apply() -> None:
     for name, value in read_env_file()[0].items():
         environ.setdefault(name, value)
 
+    state_dir = _find_state_dir(environ)
     own = {
         "PGDATABASE": DEFAULT_DATABASE,
-        "PREFECT_HOME": os.path.join(find_state_dir(), "prefect"),
+        "PREFECT_HOME": os.path.join(state_dir, "prefect"),
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        # A temporary server takes 20-30 s to start, and Prefect gives up after 20.
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "ingest",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     }
-    if is_external():
+    if any(environ.get(name) for name in SERVER_VARIABLES):
         user = _find_user()
         if user:
             own["PGUSER"] = user  # libpq's own default, written out so that dbt's profile has the same
     else:
-        own.update(read_embedded_address())
+        own.update(_read_embedded_address(state_dir))
     # A port that a person set for some other server can't be meant for a socket whose name we chose.
     own = {name: value for name, value in own.items() if not environ.get(name) or name == "PGPORT" and "PGHOST" in own}
     environ.update(own)
     environ[OWN_VARIABLES] = "\n".join(f"{name}={value}" for name, value in own.items())
 
+    # Only what differs is touched: another thread may be connecting by these very variables.
+    for name in os.environ.keys() - environ.keys():
+        del os.environ[name]
+    for name, value in environ.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+
 
 def is_external() -> bool:
-    """Whether a person's variables name the server."""
+    """Whether a person's variables name the server. To be asked after `apply`."""
     own = os.environ.get(OWN_VARIABLES, "").splitlines()
     return any(os.environ.get(name) and f"{name}={os.environ[name]}" not in own for name in SERVER_VARIABLES)
 
 
 def find_state_dir() -> str:
     """The folder for everything that this checkout keeps between commands: `.tieout`, or TIEOUT_STATE_DIR."""
-    named = os.environ.get("TIEOUT_STATE_DIR") or ".tieout"
-    return os.path.normpath(os.path.join(CHECKOUT, os.path.expanduser(named)))
+    return _find_state_dir(os.environ)
 
 
 def find_env_file() -> str:
     """The file with the checkout's variables: `.env`, or TIEOUT_ENV_FILE."""
     return os.path.join(CHECKOUT, os.environ.get("TIEOUT_ENV_FILE") or ".env")
-
-
-def read_embedded_address() -> dict[str, str]:
-    """The libpq variables of this checkout's embedded database; empty where it was never created.
-
-    The file says which folder it was written for: in a copy of the checkout it names the original's database, and is
-    left aside until the copy has its own.
-    """
-    state_dir = find_state_dir()
-    try:
-        with open(os.path.join(state_dir, "database.env"), encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return {}
-    address = dict(line.split("=", 1) for line in lines if "=" in line)
-    return address if address.pop("STATE_DIR", None) == state_dir else {}
 
 
 def read_env_file() -> tuple[dict[str, str], list[str]]:
@@ -134,6 +122,26 @@ def parse_env(text: str, path: str) -> tuple[dict[str, str], list[str]]:
         else:
             values[name] = value
     return values, problems
+
+
+def _find_state_dir(environ: "os._Environ[str] | dict[str, str]") -> str:
+    named = environ.get("TIEOUT_STATE_DIR") or ".tieout"
+    return os.path.normpath(os.path.join(CHECKOUT, os.path.expanduser(named)))
+
+
+def _read_embedded_address(state_dir: str) -> dict[str, str]:
+    """The libpq variables of the embedded database; empty where it was never created.
+
+    The file says which folder it was written for: in a copy of the checkout it names the original's database, and is
+    left aside until the copy has its own.
+    """
+    try:
+        with open(os.path.join(state_dir, "database.env"), encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return {}
+    address = dict(line.split("=", 1) for line in lines if "=" in line)
+    return address if address.pop("STATE_DIR", None) == state_dir else {}
 
 
 def _parse_value(text: str) -> str | None:
