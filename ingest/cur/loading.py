@@ -5,6 +5,7 @@ never merged. A period is filled into a table of its own that nobody reads; the 
 partition, drops the one it replaces and writes the ledger row. Killed anywhere, the old month stands whole.
 """
 
+import json
 import logging
 import tempfile
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 class PeriodResult:
     """What a sync did with one billing period."""
 
-    partition_key: str  # report/YYYY-MM
+    partition_key: str  # account/report/YYYY-MM
     outcome: Literal["loaded", "unchanged", "failed"]
     row_count: int = 0
     byte_count: int = 0
@@ -64,7 +65,8 @@ def sync_report(source: str, periods: list[str] | None = None) -> list[PeriodRes
     for manifest in sorted(manifests, key=lambda each: each.period, reverse=True):
         if periods and manifest.period not in periods:
             continue
-        partition_key = f"{manifest.report_name}/{manifest.period}"
+        # Reports of two accounts may well have the same name.
+        partition_key = f"{manifest.owner_account_id}/{manifest.report_name}/{manifest.period}"
         try:
             results.append(_sync_period(store, manifest, partition_key))
         except IngestError as error:
@@ -94,6 +96,7 @@ def _sync_period(store: ObjectStore, manifest: Manifest, partition_key: str) -> 
         _store_attributes(cursor, load.load_id, attributes)
         _check_period(cursor, table, manifest)
         _describe(cursor, table, load)
+        _refuse_second_report(cursor, load, manifest)
         load.request_count = store.request_count - requests_before
         _put_in_place(cursor, table, load, [load_id for load_id, _ in current])
         ledger.record_load(cursor, load)
@@ -197,7 +200,39 @@ def _describe(cursor: Any, table: str, load: ledger.Load) -> None:
     load.statistics = {
         "line_item_types": {row[0]: {"row_count": row[1], "unblended_cost": row[2]} for row in rows},
     }
+    cursor.execute(
+        f"select distinct bill_payer_account_id from raw.{table} where bill_payer_account_id is not null"  # noqa: S608
+    )
+    load.statistics["payer_account_ids"] = sorted(str(row[0]) for row in cursor.fetchall())
     load.data_until_at = max((row[3] for row in rows if row[3] is not None), default=None)
+
+
+def _refuse_second_report(cursor: Any, load: ledger.Load, manifest: Manifest) -> None:
+    """Two reports of one payer hold the same charges: both together would double the bill."""
+    cursor.execute(
+        """
+        select other.source_uri
+        from raw.loads as other
+        where
+            other.source_name = $1
+            and other.is_current
+            and other.partition_key <> $2
+            and other.data_from_at = $3::timestamptz
+            and other.statistics -> 'payer_account_ids' ?| array(select jsonb_array_elements_text($4::text::jsonb))
+        """,
+        (
+            SOURCE_NAME,
+            load.partition_key,
+            manifest.period_start_at.isoformat(),
+            json.dumps(load.statistics["payer_account_ids"]),
+        ),
+    )
+    found = cursor.fetchone()
+    if found is not None:
+        raise IngestError(
+            f"{manifest.place}: {manifest.period} of this payer is loaded already from {found[0]}, and the bill would "
+            "count twice; load one report per payer, or set PGDATABASE to another database"
+        )
 
 
 def _put_in_place(cursor: Any, table: str, load: ledger.Load, replaced: list[int]) -> None:

@@ -24,6 +24,7 @@ class Manifest:
     """One delivery of one billing period."""
 
     place: str  # where it was read, for people
+    owner_account_id: str  # whose report it is; "unknown account" in a manifest too old to say
     report_name: str
     period: str  # YYYY-MM
     period_start_at: datetime
@@ -82,6 +83,7 @@ def read_manifest(store: ObjectStore, file: StoredObject) -> Manifest:
         raise IngestError(f"{place}: the manifest names a file twice; wait for AWS's next delivery and sync again")
     return Manifest(
         place=place,
+        owner_account_id=str(content.get("account") or "unknown account"),
         report_name=report_name,
         period=f"{start_at:%Y-%m}",
         period_start_at=start_at,

@@ -3,6 +3,10 @@ with evaluations as (
     select * from {{ ref('int_rule_evaluations_unioned') }}
 ),
 
+rules as (
+    select * from {{ ref('recommendation_rules') }}
+),
+
 resources as (
     select * from {{ ref('dim_resources') }}
 )
@@ -10,8 +14,10 @@ resources as (
 select
     md5(concat_ws('|', evaluations.rule_id, evaluations.resource_key)) as rule_evaluation_id,
     evaluations.rule_id,
+    rules.rule_name,
     evaluations.resource_key,
     resources.resource_id,
+    resources.resource_name,
     resources.resource_type,
     resources.account_id,
     resources.region,
@@ -22,4 +28,5 @@ select
     evaluations.days_needed,
     {{ evaluated_at() }} as evaluated_at
 from evaluations
+inner join rules on evaluations.rule_id = rules.rule_id
 inner join resources on evaluations.resource_key = resources.resource_key

@@ -107,6 +107,7 @@ select
         else 'disputed'
     end as reconciliation_status,
     case
+        when not has_cost_explorer_day and is_within_reporting_lag then 'reporting_lag'
         when not has_cost_explorer_day then 'missing_in_cost_explorer'
         when not has_cur_month then 'missing_in_cur'
         when is_within_tolerance and unblended_difference_usd = 0 and amortized_difference_usd = 0 then 'none'

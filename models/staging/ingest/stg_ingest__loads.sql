@@ -10,8 +10,6 @@ renamed as (
         -- strings
         source_name,
         partition_key,
-        split_part(partition_key, '/', 1) as partition_name,
-        split_part(partition_key, '/', 2) as partition_part,
         source_uri,
         source_version,
 
