@@ -44,6 +44,8 @@ def apply() -> None:
         "PREFECT_HOME": os.path.join(state_dir, "prefect"),
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # A flow without a server starts a temporary one: 20 to 30 s on two cores, and Prefect would give up after 20.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     }
