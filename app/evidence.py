@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.words import UNKNOWN, show_money, show_yes_no
+from app.words import UNKNOWN, show_money, show_name, show_yes_no
 
 _THRESHOLDS = "thresholds"
 _UNITS = (  # suffix of a name → what follows the number; the first that fits counts
@@ -32,7 +32,6 @@ _UNITS = (  # suffix of a name → what follows the number; the first that fits 
 )
 _UNIT_WORDS = {"percent": "%", "megabytes per day": "MB a day"}
 _BYTE_STEPS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
-_SPELLING = {"cpu": "CPU", "ebs": "EBS", "ec2": "EC2", "rds": "RDS", "iops": "IOPS", "io": "I/O", "id": "id"}
 
 
 @dataclass(frozen=True)
@@ -101,5 +100,4 @@ def _trim(amount: Decimal) -> str:
 
 def _label(name: str) -> str:
     stem = next((name.removesuffix(suffix) for suffix, _ in _UNITS if name.endswith(suffix)), name)
-    label = " ".join(_SPELLING.get(word, word) for word in stem.split("_"))
-    return label[:1].upper() + label[1:]
+    return show_name(stem)

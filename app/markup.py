@@ -6,6 +6,7 @@ Names and tags come from AWS, where anybody can type anything: they go through h
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from app.evidence import list_measures, list_thresholds
 from app.rows import Recommendation
@@ -40,11 +41,12 @@ class Markup:
 
 @dataclass(frozen=True)
 class Column:
-    """A table's column: numbers stand to the right, short values (dates, ids, statuses) on one line."""
+    """A table's column: numbers stand to the right, short values (dates, ids, statuses) on one line, bars get room."""
 
     title: str
     is_number: bool = False
     is_short: bool = False
+    is_bar: bool = False
 
 
 Cell = str | Markup
@@ -89,8 +91,20 @@ def build_steps(text: str | None) -> str:
 
 def mark_status(status: str | None) -> Markup:
     """A status in words, with a colour that says the same."""
-    kind = next((kind for kind, statuses in _MARKS.items() if status in statuses), "plain")
-    return Markup(f'<span class="tieout-mark tieout-mark-{kind}">{escape_html(show_word(status))}</span>')
+    return Markup(f'<span class="tieout-mark tieout-mark-{_kind(status)}">{escape_html(show_word(status))}</span>')
+
+
+def draw_bars(amounts: Sequence[Decimal | None], kinds: Sequence[str | None]) -> list[Markup]:
+    """A bar per amount, in proportion to the largest and in its status's colour; none where the amount isn't known.
+
+    Plain HTML, so that pages and reports draw alike and need no script. Lengths are a picture: show the figure beside.
+    """
+    largest = max((amount for amount in amounts if amount is not None), default=Decimal(0))
+    shares = [float(amount / largest) if amount and amount > 0 and largest > 0 else 0.0 for amount in amounts]
+    return [
+        Markup(f'<div class="tieout-bar tieout-bar-{_kind(kind)}" style="width: {share:.1%}"></div>')
+        for share, kind in zip(shares, kinds, strict=True)
+    ]
 
 
 def name_resource(found: Recommendation) -> str:
@@ -158,11 +172,14 @@ def build_evidence(found: Recommendation) -> str:
     return f'<article class="tieout-evidence">{"".join(parts)}</article>'
 
 
+def _kind(status: str | None) -> str:
+    return next((kind for kind, statuses in _MARKS.items() if status in statuses), "plain")
+
+
 def _html(cell: Cell) -> str:
     return cell.html if isinstance(cell, Markup) else escape_html(cell)
 
 
 def _alignment(column: Column) -> str:
-    if column.is_number:
-        return ' class="tieout-number"'
-    return ' class="tieout-short"' if column.is_short else ""
+    kinds = (("number", column.is_number), ("short", column.is_short), ("bars", column.is_bar))
+    return next((f' class="tieout-{name}"' for name, is_so in kinds if is_so), "")

@@ -28,6 +28,7 @@ SOURCE_WORDS = {
     "cloudwatch": "CloudWatch",
     "cost_explorer": "Cost Explorer",
 }
+_SPELLING = {"cpu": "CPU", "ebs": "EBS", "ec2": "EC2", "rds": "RDS", "elb": "ELB", "iops": "IOPS", "io": "I/O"}
 MEANING_OF_COST_QUALITY = {
     "reconciled": "the costs agree with Cost Explorer",
     "provisional": "the costs can still change: the bill of these days isn't final, or can't be compared yet",
@@ -86,6 +87,12 @@ def show_yes_no(answer: bool | None) -> str:
 def show_word(word: str | None) -> str:
     """A value of one of the house's vocabularies in plain words: `insufficient_data` becomes `insufficient data`."""
     return UNKNOWN if not word else STATUS_WORDS.get(word, word.replace("_", " "))
+
+
+def show_name(name: str) -> str:
+    """A name of the house in plain words: `idle_ec2_instances` becomes `Idle EC2 instances`."""
+    words = " ".join(_SPELLING.get(word, word) for word in name.split("_"))
+    return words[:1].upper() + words[1:]
 
 
 def show_source(source_name: str) -> str:

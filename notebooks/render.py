@@ -121,16 +121,17 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m notebooks.render", description="Render a report to HTML.")
     parser.add_argument("report", choices=list_reports())
-    parser.add_argument("--output", type=Path, default=Path("reports"), help="folder of the HTML (default: reports)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("reports"), help="folder of the HTML, or a file's name ending in .html"
+    )
     parser.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="repeatable"
     )
     chosen = parser.parse_args(arguments)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # what it has to say beyond that is in the exception
+    output = chosen.output if chosen.output.suffix == ".html" else chosen.output / f"{chosen.report}.html"
     try:
-        written = render_report(
-            FOLDER / f"{chosen.report}.py", chosen.output / f"{chosen.report}.html", dict(chosen.parameter)
-        )
+        written = render_report(FOLDER / f"{chosen.report}.py", output, dict(chosen.parameter))
     except (ReportFailed, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -18,8 +18,8 @@
 # Every figure comes from the marts as they stood at the times below; nothing is computed in this report.
 
 # %% tags=["parameters"]
-account_id: str | None = None  # one account, or None for all
-minimum_savings_usd_per_month: str | float | None = 0  # leave out findings that save less
+account_id = None  # one account, or None for all
+minimum_savings_usd_per_month = 0  # leave out findings that save less
 
 # %%
 from decimal import Decimal
@@ -28,7 +28,7 @@ import pandas as pd
 from IPython.display import HTML, display
 
 from app import queries
-from app.markup import build_evidence, build_note, name_resource
+from app.markup import build_evidence, build_note, draw_bars, mark_status, name_resource
 from app.quality import describe_findings_quality, describe_stale_sources
 from app.words import (
     count_things,
@@ -43,25 +43,25 @@ from app.words import (
     show_time,
     show_word,
 )
-from notebooks.figures import Bar, draw_bars, load_style, show_sentences, show_table
+from notebooks.figures import load_style, show_sentences, show_table
 
 FINDINGS_LISTED = 500
 FINDINGS_WITH_EVIDENCE = 25
 
-if isinstance(account_id, int):  # papermill's own command reads a bare id as a number and drops its zeros
-    account_id = f"{account_id:012d}"
+# papermill's own command reads a bare id as a number and drops its zeros
+account = f"{account_id:012d}" if isinstance(account_id, int) else account_id
 minimum_savings = Decimal(str(minimum_savings_usd_per_month or 0))
 filters = queries.RecommendationFilters(
-    account_id=[account_id] if account_id else [],
+    account_id=[account] if account else [],
     minimum_savings_usd_per_month=minimum_savings if minimum_savings else None,
 )
 
 as_of = queries.get_as_of()
-months = queries.get_costs_monthly(account_id)
-reconciliation = queries.get_reconciliation_summary(account_id)
+months = queries.get_costs_monthly(account)
+reconciliation = queries.get_reconciliation_summary(account)
 found = queries.get_waste_recommendations(filters, FINDINGS_LISTED)
 sources = queries.get_data_quality()
-undecided = queries.get_rule_evaluations(["insufficient_data", "too_early", "waived"], account_id, limit=500)
+undecided = queries.get_rule_evaluations(["insufficient_data", "too_early", "waived"], account, limit=500)
 
 display(load_style())
 display(
@@ -71,7 +71,7 @@ display(
             f"rules evaluated {show_time(as_of.evaluated)}"
         )
         + build_note(
-            ("Account " + account_id if account_id else "All accounts")
+            ("Account " + account if account else "All accounts")
             + (f" · findings from {show_money(minimum_savings)} a month" if minimum_savings else "")
         )
     )
@@ -107,13 +107,27 @@ display(show_sentences(in_short))
 # Amortized cost: commitments are spread over the time they cover. A month is estimated until AWS invoices it.
 
 # %%
+newest_first = list(reversed(months[-13:]))
+bars = draw_bars([month.amortized_cost_usd for month in newest_first], [month.invoice_status for month in newest_first])
 display(
-    draw_bars(
-        [
-            Bar(show_month(month.billing_period_start_date), month.amortized_cost_usd, show_word(month.invoice_status))
-            for month in reversed(months[-13:])
-        ]
+    show_table(
+        pd.DataFrame(
+            [
+                {
+                    "Billing period": show_month(month.billing_period_start_date),
+                    "Amortized": show_money(month.amortized_cost_usd),
+                    "": bar,
+                    "Unblended": show_money(month.unblended_cost_usd),
+                    "Invoice": mark_status(month.invoice_status),
+                }
+                for month, bar in zip(newest_first, bars, strict=True)
+            ]
+        ),
+        numbers=["Amortized", "Unblended"],
+        short=["Billing period", "Invoice"],
     )
+    if months
+    else HTML(build_note("No billing period has been loaded."))
 )
 display(
     show_table(
@@ -127,7 +141,7 @@ display(
                     "Invoice": show_word(cost.invoice_status),
                     "Costs as of": show_time(cost.costs_as_of_at),
                 }
-                for cost in queries.get_account_costs_monthly(account_id)
+                for cost in queries.get_account_costs_monthly(account)
             ],
         ),
         numbers=["Amortized", "Unblended"],

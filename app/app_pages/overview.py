@@ -1,13 +1,12 @@
 """Overview: what was spent, whether it ties out, how fresh the data is, what could be saved and how sure that is."""
 
-import altair as alt
 import streamlit as st
 
 from app import queries
 from app.frame import show_as_of, show_figures, show_nothing_loaded, show_table
-from app.markup import Column, build_note, mark_status
+from app.markup import Column, build_note, draw_bars, mark_status
 from app.quality import describe_findings_quality, describe_stale_sources, judge_reconciliation
-from app.rows import MonthlyCost, SourceQuality
+from app.rows import SourceQuality
 from app.words import (
     UNKNOWN,
     count_things,
@@ -24,39 +23,6 @@ from app.words import (
 )
 
 MONTHS_SHOWN = 13
-STATUS_COLORS = {"invoiced": "#17616b", "partly invoiced": "#6ba3a8", "estimated": "#c98a10", UNKNOWN: "#9aa5b1"}
-
-
-def draw_months(months: list[MonthlyCost]) -> alt.Chart:
-    """A bar per billing period, coloured by invoice status. Heights are a picture: the figure is in the tooltip."""
-    bars: list[dict[str, str | float]] = [
-        {
-            "month": show_month(month.billing_period_start_date),
-            "height": float(month.amortized_cost_usd or 0),
-            "Invoice": show_word(month.invoice_status),
-            "Amortized cost": show_money(month.amortized_cost_usd),
-            "Last usage": show_date(month.last_usage_date),
-        }
-        for month in months
-    ]
-    return (
-        alt.Chart(alt.Data(values=bars))
-        .mark_bar(size=34)
-        .encode(
-            x=alt.X("month:N", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("height:Q", stack=None, title="Amortized cost", axis=alt.Axis(format="$,.0f", tickCount=5)),
-            color=alt.Color(
-                "Invoice:N",
-                scale=alt.Scale(domain=list(STATUS_COLORS), range=list(STATUS_COLORS.values())),
-                legend=alt.Legend(
-                    orient="bottom",
-                    title=None,
-                    values=[status for status in STATUS_COLORS if any(bar["Invoice"] == status for bar in bars)],
-                ),
-            ),
-            tooltip=["month:N", "Amortized cost:N", "Invoice:N", "Last usage:N"],
-        )
-    )
 
 
 def mark_freshness(source: SourceQuality) -> str:
@@ -106,28 +72,31 @@ show_figures(
 
 st.subheader("Spend by month")
 if months:
-    chart, table = st.columns([3, 2], gap="large")
-    chart.altair_chart(draw_months(months[-MONTHS_SHOWN:]), width="stretch", height=300)
-    with table:
-        show_table(
+    shown_months = list(reversed(months[-MONTHS_SHOWN:]))
+    bars = draw_bars(
+        [month.amortized_cost_usd for month in shown_months], [month.invoice_status for month in shown_months]
+    )
+    show_table(
+        [
+            Column("Billing period", is_short=True),
+            Column("Amortized", is_number=True),
+            Column("", is_bar=True),
+            Column("Unblended", is_number=True),
+            Column("Invoice", is_short=True),
+            Column("Usage up to", is_short=True),
+        ],
+        [
             [
-                Column("Billing period", is_short=True),
-                Column("Amortized", is_number=True),
-                Column("Unblended", is_number=True),
-                Column("Invoice", is_short=True),
-                Column("Usage up to", is_short=True),
-            ],
-            [
-                [
-                    show_month(month.billing_period_start_date),
-                    show_money(month.amortized_cost_usd),
-                    show_money(month.unblended_cost_usd),
-                    mark_status(month.invoice_status),
-                    show_date(month.last_usage_date),
-                ]
-                for month in reversed(months[-MONTHS_SHOWN:])
-            ],
-        )
+                show_month(month.billing_period_start_date),
+                show_money(month.amortized_cost_usd),
+                bar,
+                show_money(month.unblended_cost_usd),
+                mark_status(month.invoice_status),
+                show_date(month.last_usage_date),
+            ]
+            for month, bar in zip(shown_months, bars, strict=True)
+        ],
+    )
     with st.expander("By account"):
         show_table(
             [

@@ -12,11 +12,20 @@ from app.frame import show_as_of, show_figures, show_nothing_loaded, show_table
 from app.markup import Column, build_evidence, build_note, mark_status, name_resource
 from app.quality import describe_findings_quality
 from app.rows import FilterValue, Recommendation
-from app.words import count_things, round_to_cents, show_account, show_count, show_money, show_text, show_word
+from app.words import (
+    count_things,
+    round_to_cents,
+    show_account,
+    show_count,
+    show_money,
+    show_name,
+    show_text,
+    show_word,
+)
 
 ROWS_SHOWN = 500
-TABLE_ROWS_IN_SIGHT = 7
-ROW_HEIGHT = 64  # from here on the grid wraps text
+TABLE_ROWS_IN_SIGHT = 6
+ROW_HEIGHT = 84  # four lines: the longest findings; the grid wraps text from 64 on
 UNDECIDED = ["insufficient_data", "too_early", "waived"]
 STATUSES = ("flagged", "passed", "insufficient_data", "too_early", "waived", "not_applicable")
 
@@ -45,7 +54,7 @@ def tabulate(items: list[Recommendation]) -> pa.Table:
                 for name, column in amounts.items()
             },
             "confidence": pa.array(
-                [None if found.confidence_ratio is None else float(found.confidence_ratio) for found in items],
+                [None if found.confidence_ratio is None else float(found.confidence_ratio * 100) for found in items],
                 pa.float64(),
             ),
             "finding": [found.finding for found in items],
@@ -138,8 +147,8 @@ if found.items:
             "type": st.column_config.TextColumn("Type", width=120),
             "net": st.column_config.NumberColumn("Net / month", format="dollar", width=95),
             "gross": st.column_config.NumberColumn("Gross / month", format="dollar", width=100),
-            "confidence": st.column_config.NumberColumn("Confidence", format="percent", width=80),
-            "finding": st.column_config.TextColumn("Finding", width=330),
+            "confidence": st.column_config.NumberColumn("Confidence", format="%.0f %%", width=80),
+            "finding": st.column_config.TextColumn("Finding", width=340),
             "account": st.column_config.TextColumn("Account", width=120),
             "region": st.column_config.TextColumn("Region", width=80),
             "risk": st.column_config.TextColumn("Risk", width=70),
@@ -193,7 +202,7 @@ if by_rule:
             *(Column(show_word(status).capitalize(), is_number=True) for status in shown_statuses),
         ],
         [
-            [rule.replace("_", " "), *(show_count(by_status.get(status, 0)) for status in shown_statuses)]
+            [show_name(rule), *(show_count(by_status.get(status, 0)) for status in shown_statuses)]
             for rule, by_status in by_rule.items()
         ],
     )

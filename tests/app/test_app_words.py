@@ -7,7 +7,7 @@ import pytest
 
 from app.evidence import Measure, list_measures, list_thresholds
 from app.frame import escape_markdown
-from app.markup import Column, Markup, build_steps, build_table
+from app.markup import Column, Markup, build_steps, build_table, draw_bars
 from app.rows import serialize_measures
 from app.words import protect_spreadsheet, show_account, show_money, show_ratio
 
@@ -114,6 +114,15 @@ def test_tables_escape_what_is_not_markup() -> None:
     assert "<a>" not in html
     assert "<em>1</em>" in html
     assert "&quot;c&quot;" in html
+
+
+def test_bars_are_in_proportion() -> None:
+    bars = draw_bars(
+        [Decimal(100), Decimal(25), None, Decimal(-1), Decimal(0)], ["invoiced", "estimated", None, "x", "x"]
+    )
+    assert [bar.html.split("width: ")[1].split('"')[0] for bar in bars] == ["100.0%", "25.0%", "0.0%", "0.0%", "0.0%"]
+    assert [bar.html.split("tieout-bar-")[1].split('"')[0] for bar in bars][:3] == ["good", "pending", "plain"]
+    assert draw_bars([None], [None])[0].html.endswith('width: 0.0%"></div>')
 
 
 @pytest.mark.parametrize(

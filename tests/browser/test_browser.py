@@ -24,7 +24,7 @@ from tests.app import marts_fixture as invented
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(os.environ.get("SCREENSHOT_DIR") or ROOT / "reports/screenshots")
 WAIT_SECONDS = 60
-HEADER_HEIGHT, ROW_HEIGHT, CHECKBOX_OFFSET = 36, 64, 18
+HEADER_HEIGHT, ROW_HEIGHT, CHECKBOX_OFFSET = 36, 84, 18
 
 
 def refuse(reason: str) -> None:
@@ -136,14 +136,16 @@ def check_no_stranger(browser: webdriver.Chrome, address: str) -> None:
 def test_overview(browser: webdriver.Chrome, address: str) -> None:
     browser.get(address)
     read_all(browser, "November 2026, estimated", "$6,211.00", "2026-11-08", "disputed", "never loaded")
-    find(browser, "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg")
+    widths = [bar.size["width"] for bar in browser.find_elements(By.CSS_SELECTOR, ".tieout-bar")]
+    assert len(widths) == 3
+    assert widths[1] > widths[2] > widths[0] > 0  # October, September, November so far
     check_no_stranger(browser, address)
     save_screenshot(browser, "overview")
 
 
 def test_waste_and_the_evidence_of_a_row(browser: webdriver.Chrome, address: str) -> None:
     browser.get(f"{address}/waste")
-    text = read_all(browser, "$1,235,070.18", "6 findings reconciled", "What was judged", "idle ec2 instances")
+    text = read_all(browser, "$1,235,070.18", "6 findings reconciled", "What was judged", "Idle EC2 instances")
     assert "What was measured" not in text
     save_screenshot(browser, "waste")
 
