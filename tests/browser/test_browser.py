@@ -56,7 +56,7 @@ def address(databases: dict[str, dict[str, str]], tmp_path_factory: pytest.TempP
                 time.sleep(0.2)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
+        process.kill()  # asked politely, it waits ten seconds for browsers that have gone
         process.wait(20)
 
 
