@@ -157,9 +157,7 @@ def find_place() -> Place | None:
         IngestError: it belongs to another user.
     """
     state_dir = Path(environment.find_state_dir())
-    if not (state_dir / "id").exists():
-        if state_dir.exists():
-            _check_owner(state_dir)
+    if not state_dir.exists():
         return None
     _check_owner(state_dir)
     known = _read_id(state_dir)
@@ -234,6 +232,12 @@ def _told(state_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if os.geteuid() == 0 and error.errno == errno.EPERM:
+            raise IngestError(
+                f"PostgreSQL refuses to run as root, and root may not act as the user {SYSTEM_USER} here (a container "
+                "without the capabilities CHOWN, SETUID, SETGID, KILL?): run this as an ordinary user, or set PGHOST "
+                "to use a PostgreSQL server"
+            ) from error
         raise IngestError(
             f"{error.filename or state_dir}: the system refuses what the embedded database needs ({error.strerror}); "
             "put that right, or set PGHOST to use a PostgreSQL server"
@@ -311,10 +315,9 @@ def _claim_place(state_dir: Path) -> Place:
         place = _describe_place(state_dir, identifier, _find_system_account())
         # Root owns what root writes into; the server owns its data and its socket alone.
         SYSTEM_FOLDER.mkdir(mode=0o711, parents=True, exist_ok=True)
-        if not place.folder.exists():
-            place.folder.mkdir(mode=0o700)
-            os.chown(place.folder, 0, place.gid)
-            place.folder.chmod(0o710)
+        place.folder.mkdir(mode=0o700, exist_ok=True)
+        os.chown(place.folder, 0, place.gid)
+        place.folder.chmod(0o710)
         _write(place.folder / "owner", f"{state_dir}\n", 0o600)
     _make_socket_folder(place)
     return place

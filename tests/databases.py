@@ -175,6 +175,8 @@ def system_postgres() -> Iterator[Database]:
             variables = make_environment(
                 PGHOST="127.0.0.1", PGPORT=port, PGUSER="finops", PGPASSWORD=password, PGDATABASE="tieout"
             )
+            # The checkout's embedded server, if there is one, stays out of the test.
+            variables["TIEOUT_STATE_DIR"] = str(folder / "state")
             yield Database(Runner(Path(sys.executable), environment=variables))
         finally:
             server.send_signal(2)

