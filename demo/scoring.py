@@ -188,13 +188,19 @@ def describe(result: Score) -> str:
         f" F1 {percent(result.f1)} ({result.true_positives} right, {result.false_positives} wrongly flagged,"
         f" {result.false_negatives} missed,"
         f" {result.paid_anyway} idle with nothing to save, of {result.evaluated} evaluated)",
-        f"  net savings claimed {result.claimed_usd_per_month} USD/month,"
-        f" true for the same {result.true_of_flagged_usd_per_month},"
-        f" true for all waste {result.true_of_all_waste_usd_per_month}",
+        f"  net savings claimed: ${result.claimed_usd_per_month} a month; true for the same resources:"
+        f" ${result.true_of_flagged_usd_per_month}; true for all waste: ${result.true_of_all_waste_usd_per_month}",
     ]
     lines += [
-        f"  {m.mistake} {m.resource_id} ({m.evaluation_status}; {m.kind}): it {m.reason}"
-        f" [claimed {m.claimed_usd_per_month}, true {m.true_usd_per_month}]"
+        f"  {_WORDS[m.mistake]} {m.resource_id} ({m.evaluation_status}): {m.kind}, {m.reason};"
+        f" claimed ${m.claimed_usd_per_month}, true ${m.true_usd_per_month} a month"
         for m in result.mistakes
     ]
     return "\n".join(lines)
+
+
+_WORDS = {
+    "false_positive": "wrongly flagged",
+    "false_negative": "missed",
+    "unknown_resource": "not in the account",
+}

@@ -1,5 +1,6 @@
--- Flags: a running EC2 instance whose CPU never reached the threshold in the look-back and whose network stayed under it on
--- the average day. Why: it is paid for and does nothing. Remedy: see the rule's seed row. One row per EC2 instance.
+-- Flags: a running EC2 instance whose CPU never reached the threshold in the look-back and whose network stayed under
+-- it on the average day. Why: it is paid for and does nothing. Remedy: see the rule's seed row. One row per EC2
+-- instance.
 with thresholds as (
     select
         rule_id,
@@ -154,8 +155,12 @@ select
                 when uncovered_cost_usd_per_month is null then '; its cost is not known yet.'
                 when uncovered_cost_usd_per_month = 0
                     then
-                        '; a commitment pays for it, so stopping it frees hours worth $'
-                        || round(gross_cost_usd_per_month, 2) || ' a month but does not lower the bill by itself.'
+                        '; a commitment pays for it: the bill falls only as far as other usage takes over its hours, worth $'
+                        || round(gross_cost_usd_per_month, 2) || ' a month at list price.'
+                when covered_hours_ratio > 0
+                    then
+                        '; stopping it lowers the bill by at least $' || round(uncovered_cost_usd_per_month, 2)
+                        || ' a month: a commitment pays for the rest.'
                 else '; stopping it lowers the bill by $' || round(uncovered_cost_usd_per_month, 2) || ' a month.'
             end
     end as finding,

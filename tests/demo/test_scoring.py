@@ -59,7 +59,7 @@ def test_right_wrong_and_missed() -> None:
         ("i-busy", "false_positive"),
     }
     assert "precision 50.0 %, recall 50.0 %" in describe(result)
-    assert "i-waste2 (insufficient_data; idle): it is idle" in describe(result)
+    assert "missed i-waste2 (insufficient_data): idle, is idle" in describe(result)
 
 
 def test_claiming_money_for_a_paid_commitment_is_wrong() -> None:

@@ -1,5 +1,5 @@
--- How far an account's EC2 compute cost can be trusted over the last look-back: one disputed day makes it disputed, days
--- within the reporting lag are left out, everything else must be reconciled. One row per account.
+-- How far an account's EC2 compute cost can be trusted over the last look-back: one disputed day makes it disputed,
+-- days within the reporting lag are left out, everything else must be reconciled. One row per account.
 with reconciliation as (
     select * from {{ ref('fct_cost_reconciliation_daily') }}
     where service_name = 'Amazon Elastic Compute Cloud - Compute'

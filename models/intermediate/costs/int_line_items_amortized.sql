@@ -1,12 +1,12 @@
--- Cash becomes accrual: the one place that knows the amortized cost of a line item. One row per line item that is a cost
--- of its own.
+-- Cash becomes accrual: the one place that knows the amortized cost of a line item. One row per line item that is a
+-- cost of its own.
 with line_items as (
     select * from {{ ref('int_line_items_classified') }}
     where is_split_cost_copy is not true
 )
 
 select
-    line_items.*,
+    *,
     case amortized_cost_basis
         when 'unblended' then unblended_cost_usd
         when 'zero' then 0
@@ -19,7 +19,7 @@ select
             'savings_plan_unused'
             then savings_plan_total_commitment_usd - savings_plan_used_commitment_usd
     end as amortized_cost_usd,
-    -- What usage would cost at list price. A Spot row of the older reports has none: its own cost is the only price known.
+    -- What usage would cost at list price. A Spot row of older reports has none: its own cost is the only price known.
     case
         when charge_class <> 'usage' then null
         when line_item_type = 'SavingsPlanCoveredUsage' then unblended_cost_usd

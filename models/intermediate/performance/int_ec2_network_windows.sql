@@ -1,4 +1,5 @@
--- Each EC2 instance's network a day, both directions together, on the average of its observed days, per look-back window.
+-- Each EC2 instance's network a day, both directions together, on the average of its observed days, per look-back
+-- window.
 with utilization as (
     select * from {{ ref('fct_resource_utilization') }}
     where metric_name in ('NetworkIn', 'NetworkOut')

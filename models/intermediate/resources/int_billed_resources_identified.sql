@@ -1,4 +1,5 @@
--- One row per resource id that appears in the bill of an account, with its kind and the short id that CloudWatch knows it by.
+-- One row per resource id that appears in the bill of an account, with its kind and the short id that CloudWatch
+-- knows it by.
 with line_items as (
     select * from {{ ref('int_line_items_classified') }}
     where

@@ -12,7 +12,7 @@ cost_explorer_accounts as (
         account_id,
         account_name
     from {{ ref('stg_cost_explorer__accounts') }}
-    order by account_id, load_id desc
+    order by account_id asc, load_id desc
 ),
 
 cost_explorer_costs as (

@@ -29,7 +29,8 @@ summed as (
 )
 
 select
-    md5(concat_ws('|', summed.billing_period_start_date, summed.payer_account_id, summed.account_id)) as account_cost_id,
+    md5(concat_ws('|', summed.billing_period_start_date, summed.payer_account_id, summed.account_id))
+        as account_cost_id,
     summed.billing_period_start_date,
     summed.payer_account_id,
     summed.account_id,

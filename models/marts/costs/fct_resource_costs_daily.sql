@@ -1,5 +1,5 @@
--- What each resource cost on each day, by class of charge. What belongs to no resource, region or account is a row of its
--- own under a name in brackets, so that the sum is the bill's.
+-- What each resource cost on each day, by class of charge. What belongs to no resource, region or account is a row of
+-- its own under a name in brackets, so that the sum is the bill's.
 with line_items as (
     select
         *,

@@ -50,7 +50,8 @@ windowed as (
         max(datapoints.period_end_at) as last_datapoint_at,
         count(*) as datapoint_count,
         sum(datapoints.period_seconds) / 3600.0 as observed_hours,
-        sum(datapoints.average_value * datapoints.sample_count) / nullif(sum(datapoints.sample_count), 0) as average_value,
+        sum(datapoints.average_value * datapoints.sample_count) / nullif(sum(datapoints.sample_count), 0)
+            as average_value,
         max(datapoints.maximum_value) as maximum_value,
         min(datapoints.minimum_value) as minimum_value,
         percentile_cont(0.95) within group (order by datapoints.maximum_value) as maximum_p95_value,
@@ -78,7 +79,10 @@ select
             windowed.observed_hours / nullif(
                 extract(
                     epoch from windowed.metrics_as_of_at
-                    - greatest(windowed.window_start_at, least(resource_series.first_billed_at, windowed.first_datapoint_at))
+                    - greatest(
+                        windowed.window_start_at,
+                        least(resource_series.first_billed_at, windowed.first_datapoint_at)
+                    )
                 ) / 3600.0,
                 0
             ),
