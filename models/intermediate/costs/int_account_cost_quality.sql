@@ -1,3 +1,6 @@
+-- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
+{{ config(materialized='table') }}
+
 -- How far an account's EC2 compute cost can be trusted over the last look-back: one disputed day makes it disputed,
 -- days within the reporting lag are left out, everything else must be reconciled. One row per account.
 with reconciliation as (

@@ -1,3 +1,6 @@
+-- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
+{{ config(materialized='table') }}
+
 -- What a running EC2 instance costs a month of 730 hours (Cost Optimization Hub's month), from its own bill of the last
 -- look-back: at list price, and the part that no commitment pays for. One row per account and instance.
 with resource_costs as (

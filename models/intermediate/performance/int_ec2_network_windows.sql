@@ -1,3 +1,6 @@
+-- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
+{{ config(materialized='table') }}
+
 -- Each EC2 instance's network a day, both directions together, on the average of its observed days, per look-back
 -- window.
 with utilization as (
