@@ -1,6 +1,6 @@
--- Identity per payer and billing period: unblended = amortized + upfront fees paid - upfront fees spread over this period.
--- Source: Cloud Intelligence Dashboards framework, summary_view. A reservation's parts are rounded line by line by AWS:
--- up to a hundred-thousandth of a dollar per reservation was seen on real bills.
+-- Identity per payer and billing period: unblended = amortized + upfront fees paid - upfront fees spread over this
+-- period. Source: Cloud Intelligence Dashboards framework, summary_view. A reservation's parts are rounded line by
+-- line by AWS: up to a hundred-thousandth of a dollar per reservation was seen on real bills.
 with line_items as (
     select * from {{ ref('int_line_items_amortized') }}
 ),
@@ -14,7 +14,9 @@ summed as (
         coalesce(sum(unblended_cost_usd) filter (where charge_class = 'commitment_purchase'), 0) as upfront_cost_usd,
         coalesce(sum(reservation_amortized_upfront_fee_usd) filter (where line_item_type = 'RIFee'), 0)
         + coalesce(
-            sum(savings_plan_amortized_upfront_commitment_usd) filter (where line_item_type = 'SavingsPlanRecurringFee'), 0
+            sum(savings_plan_amortized_upfront_commitment_usd)
+            filter (where line_item_type = 'SavingsPlanRecurringFee'),
+            0
         ) as spread_upfront_cost_usd,
         count(distinct reservation_arn) as reservation_count,
         count(*) filter (where line_item_type like 'SavingsPlan%') as savings_plan_line_count

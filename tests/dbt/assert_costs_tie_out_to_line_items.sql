@@ -1,6 +1,6 @@
--- No cent lost or created between the delivered line items and the daily resource costs, per billing period and line item
--- type: rows, unblended, blended and amortized cost. Split cost allocation rows, which repeat an instance's cost, are the
--- one thing left out.
+-- No cent lost or created between the delivered line items and the daily resource costs, per billing period and line
+-- item type: rows, unblended, blended and amortized cost. Split cost allocation rows, which repeat an instance's
+-- cost, are the one thing left out.
 with line_items as (
     select
         billing_period_start_date,
@@ -29,7 +29,8 @@ select
     resource_costs.line_item_count as mart_count,
     line_items.unblended_cost_usd as delivered_unblended_cost_usd,
     resource_costs.unblended_cost_usd as mart_unblended_cost_usd,
-    coalesce(line_items.billing_period_start_date, resource_costs.billing_period_start_date) as billing_period_start_date,
+    coalesce(line_items.billing_period_start_date, resource_costs.billing_period_start_date)
+        as billing_period_start_date,
     coalesce(line_items.line_item_type, resource_costs.line_item_type) as line_item_type
 from line_items
 full outer join resource_costs

@@ -10,7 +10,8 @@ summed as (
         reservation_arn,
         billing_period_start_date,
         sum(amortized_cost_usd) as accrued_cost_usd,
-        sum(unblended_cost_usd + coalesce(reservation_amortized_upfront_fee_usd, 0)) filter (where line_item_type = 'RIFee')
+        sum(unblended_cost_usd + coalesce(reservation_amortized_upfront_fee_usd, 0))
+        filter (where line_item_type = 'RIFee')
             as paid_cost_usd
     from line_items
     group by reservation_arn, billing_period_start_date

@@ -1,5 +1,5 @@
--- Identities per Savings Plan and billing period: the negations undo the covered usage's on-demand cost, and the covered
--- usage's effective cost is the commitment that was used.
+-- Identities per Savings Plan and billing period: the negations undo the covered usage's on-demand cost, and the
+-- covered usage's effective cost is the commitment that was used.
 with line_items as (
     select * from {{ ref('int_line_items_amortized') }}
     where savings_plan_arn is not null
