@@ -7,6 +7,12 @@ loads as (
     select * from {{ ref('stg_ingest__loads') }}
 ),
 
+-- Datapoints accumulate over many loads, some of which read the same point again: only the points themselves tell.
+datapoints as (
+    select count(*) as row_count
+    from {{ ref('stg_cloudwatch__datapoints') }}
+),
+
 summed as (
     select
         source_name,
@@ -29,7 +35,10 @@ select
         {{ evaluated_at() }} - summed.last_loaded_at <= freshness.freshness_promise_hours * interval '1 hour', false
     ) as is_fresh,
     coalesce(summed.load_count, 0) as load_count,
-    coalesce(summed.row_count, 0) as row_count,
+    case
+        when freshness.source_name = 'cloudwatch' then datapoints.row_count
+        else coalesce(summed.row_count, 0)
+    end as row_count,
     case
         when summed.last_loaded_at is null then 'Never loaded.'
         when {{ evaluated_at() }} - summed.last_loaded_at <= freshness.freshness_promise_hours * interval '1 hour'
@@ -41,4 +50,5 @@ select
     end as finding,
     {{ evaluated_at() }} as evaluated_at
 from freshness
+cross join datapoints
 left join summed on freshness.source_name = summed.source_name
