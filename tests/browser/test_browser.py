@@ -122,6 +122,8 @@ def select_row(browser: webdriver.Chrome, row: int) -> None:
 
 
 def save_screenshot(browser: webdriver.Chrome, name: str) -> None:
+    loading = "[data-testid=stSkeleton]"  # what Streamlit draws in place of a widget whose script is still on its way
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda _: not browser.find_elements(By.CSS_SELECTOR, loading))
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     assert browser.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
 
