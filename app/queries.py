@@ -37,6 +37,7 @@ MARTS = (
     "fct_account_costs_monthly",
     "fct_cost_reconciliation_daily",
     "fct_recommendations",
+    "fct_resource_utilization",
     "fct_rule_evaluations",
 )
 MAXIMUM_LIMIT = 500
@@ -279,7 +280,7 @@ def get_rule_evaluation_counts() -> list[RuleEvaluationCount]:
     """Resources per rule and verdict, so that what was not judged is seen beside what was."""
     return fetch_rows(
         """
-        select rule_id, evaluation_status, count(*) as resource_count
+        select rule_id, max(rule_name) as rule_name, evaluation_status, count(*) as resource_count
         from marts.fct_rule_evaluations
         group by rule_id, evaluation_status
         order by rule_id, evaluation_status
@@ -308,7 +309,7 @@ def get_rule_evaluations(statuses: list[str], account_id: str | None = None, lim
     return fetch_rows(
         """
         select
-            rule_id, resource_key, resource_id, resource_type, account_id, region,
+            rule_id, rule_name, resource_key, resource_id, resource_name, resource_type, account_id, account_name, region,
             evaluation_status, finding, days_observed, days_needed, evaluated_at
         from marts.fct_rule_evaluations
         where evaluation_status = any(%(statuses)s)
@@ -459,7 +460,7 @@ def get_as_of() -> AsOf:
         """
         select
             (select max(costs_as_of_at) from marts.fct_account_costs_monthly) as costs,
-            (select max(data_as_of_at) from marts.data_quality where source_name = 'cloudwatch') as metrics,
+            (select max(metrics_as_of_at) from marts.fct_resource_utilization) as metrics,
             (select max(evaluated_at) from marts.fct_rule_evaluations) as evaluated
         """,
         row_type=AsOf,

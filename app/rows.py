@@ -128,6 +128,7 @@ class RuleEvaluationCount(FrozenRow):
     """How many resources a rule judged with one verdict (`marts.fct_rule_evaluations`)."""
 
     rule_id: str
+    rule_name: str | None
     evaluation_status: str
     resource_count: int
 
@@ -145,10 +146,13 @@ class RuleEvaluation(FrozenRow):
     """One rule's verdict on one resource."""
 
     rule_id: str
+    rule_name: str | None
     resource_key: str
     resource_id: str | None
+    resource_name: str | None = Field(description="The tag `Name`; null where there is none.")
     resource_type: str | None
     account_id: str | None
+    account_name: str | None = Field(description="Null where no source names the account.")
     region: str | None
     evaluation_status: str
     finding: str | None

@@ -265,8 +265,8 @@ display(
         pd.DataFrame(
             [
                 {
-                    "Resource": show_text(verdict.resource_id or verdict.resource_key),
-                    "Account": show_text(verdict.account_id),
+                    "Resource": show_text(verdict.resource_name or verdict.resource_id or verdict.resource_key),
+                    "Account": show_account(verdict.account_id, verdict.account_name),
                     "Region": show_text(verdict.region),
                     "Verdict": show_word(verdict.evaluation_status),
                     "Why": show_text(verdict.finding),

@@ -18,7 +18,6 @@ from app.words import (
     show_account,
     show_count,
     show_money,
-    show_name,
     show_text,
     show_word,
 )
@@ -192,7 +191,7 @@ st.subheader("What was judged")
 counts = queries.get_rule_evaluation_counts()
 by_rule: dict[str, dict[str, int]] = {}
 for count in counts:
-    by_rule.setdefault(count.rule_id, {})[count.evaluation_status] = count.resource_count
+    by_rule.setdefault(count.rule_name or count.rule_id, {})[count.evaluation_status] = count.resource_count
 if by_rule:
     others = sorted({count.evaluation_status for count in counts} - set(STATUSES))
     shown_statuses = [*STATUSES, *others]
@@ -202,7 +201,7 @@ if by_rule:
             *(Column(show_word(status).capitalize(), is_number=True) for status in shown_statuses),
         ],
         [
-            [show_name(rule), *(show_count(by_status.get(status, 0)) for status in shown_statuses)]
+            [rule, *(show_count(by_status.get(status, 0)) for status in shown_statuses)]
             for rule, by_status in by_rule.items()
         ],
     )
@@ -224,8 +223,8 @@ if undecided:
             ],
             [
                 [
-                    show_text(verdict.resource_id or verdict.resource_key),
-                    show_text(verdict.account_id),
+                    show_text(verdict.resource_name or verdict.resource_id or verdict.resource_key),
+                    show_account(verdict.account_id, verdict.account_name),
                     show_text(verdict.region),
                     mark_status(verdict.evaluation_status),
                     show_text(verdict.finding),

@@ -3,6 +3,10 @@ with evaluations as (
     select * from {{ ref('int_rule_evaluations_unioned') }}
 ),
 
+accounts as (
+    select * from {{ ref('dim_accounts') }}
+),
+
 rules as (
     select * from {{ ref('recommendation_rules') }}
 ),
@@ -15,11 +19,13 @@ select
     md5(concat_ws('|', evaluations.rule_id, evaluations.resource_key)) as rule_evaluation_id,
     evaluations.rule_id,
     rules.rule_name,
+    rules.recommendation_category,
     evaluations.resource_key,
     resources.resource_id,
     resources.resource_name,
     resources.resource_type,
     resources.account_id,
+    accounts.account_name,
     resources.region,
     evaluations.evaluation_status,
     evaluations.finding,
@@ -30,3 +36,4 @@ select
 from evaluations
 inner join rules on evaluations.rule_id = rules.rule_id
 inner join resources on evaluations.resource_key = resources.resource_key
+left join accounts on resources.account_id = accounts.account_id

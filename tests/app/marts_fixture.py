@@ -77,6 +77,7 @@ def fill_marts(connection: psycopg.Connection[Any]) -> None:
     insert_rows(connection, "fct_rule_evaluations", rule_evaluations())
     insert_rows(connection, "fct_account_costs_monthly", account_costs())
     insert_rows(connection, "fct_cost_reconciliation_daily", reconciliation_days())
+    insert_rows(connection, "fct_resource_utilization", [{"metrics_as_of_at": METRICS_AS_OF}])
     insert_rows(connection, "data_quality", sources())
 
 
@@ -175,6 +176,8 @@ def rule_evaluations() -> Rows:
         {
             "rule_evaluation_id": f"e{number}",
             "rule_id": "idle_ec2_instances",
+            "rule_name": "Idle EC2 instance",
+            "recommendation_category": "waste",
             "resource_key": f"arn:aws:ec2:eu-west-1:{SHOP}:instance/i-{number:04d}",
             "resource_id": f"i-{number:04d}",
             "resource_type": "ec2_instance",

@@ -151,7 +151,7 @@ class TestWaste:
 
     def test_what_could_not_be_judged_is_seen(self) -> None:
         text = read_text(read_html(open_page(WASTE)))
-        assert "Idle EC2 instances 8 21 3 2 1 4" in text
+        assert "Idle EC2 instance 8 21 3 2 1 4" in text
         assert "insufficient data No CPU metric on 9 of 14 days: can&#x27;t tell. 5 14" in text
         assert "too early Runs since 2 days; 14 are needed. 2 14" in text
 
