@@ -18,8 +18,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest import embedded_postgres
-from ingest.postgres_settings import MIB, format_settings, measure_memory
+from ingest.embedded_postgres.places import LONGEST_SOCKET, SYSTEM_FOLDER
+from ingest.embedded_postgres.processes import list_commands
+from ingest.embedded_postgres.settings import MIB, format_settings, measure_memory
 from tests.databases import (
     CHECKOUT,
     NEEDS_ROOT,
@@ -275,7 +276,7 @@ def test_a_checkout_of_somebody_else_is_left_alone(ordinary_server: Database) ->
 def test_a_path_too_long_for_a_socket(ordinary: Runner) -> None:
     with open_folder(ordinary.user) as folder:
         state = folder / ("long " * 12 + "path") / ("longer" * 12) / "state"
-        assert len(str(state)) > embedded_postgres.LONGEST_SOCKET
+        assert len(str(state)) > LONGEST_SOCKET
         made = ordinary.run("-c", "import os, sys; os.makedirs(sys.argv[1], 0o751)", str(state.parent))
         assert made.returncode == 0, made.stderr
         modes = read_modes(state)
@@ -400,7 +401,7 @@ def test_starts_at_once_and_one_that_is_killed_in_the_middle(tmp_path: Path) -> 
         assert place is not None
         assert not (place / "data.unfinished").exists()
         mark = f"cluster_name=tieout-{(tmp_path / 'state' / 'id').read_text().split()[0]}"
-        with_mark = [pid for pid, (_, words) in embedded_postgres._list_commands().items() if mark in words.split("\0")]
+        with_mark = [pid for pid, (_, words) in list_commands().items() if mark in words.split("\0")]
         assert len(with_mark) == 1
     finally:
         assert runner.database("destroy", "--yes").returncode == 0
@@ -414,7 +415,7 @@ def find_server_folder(state: Path) -> Path | None:
         identifier = (state / "id").read_text().split()[0]
     except (FileNotFoundError, IndexError):
         return None
-    return embedded_postgres.SYSTEM_FOLDER / identifier if os.geteuid() == 0 else state / "postgres"
+    return SYSTEM_FOLDER / identifier if os.geteuid() == 0 else state / "postgres"
 
 
 @NEEDS_ROOT
