@@ -15,7 +15,7 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
-from flows.building import build_models
+from flows.building import BuildFailed, build_models
 from flows.summary import describe_findings
 from ingest.errors import IngestError
 
@@ -121,7 +121,7 @@ def main() -> int:
         return 1
     try:
         failures = daily(source)
-    except (IngestError, StepFailed) as error:
+    except (IngestError, StepFailed, BuildFailed) as error:
         _tell(f"error: {error}", sys.stderr)
         return 1
     _tell(describe_findings(_REPORTS / "waste_report.html"), sys.stdout)

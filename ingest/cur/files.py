@@ -77,9 +77,11 @@ def _read_csv(path: Path, place: str, compression: str | None) -> Iterator[pa.Re
 
 
 def _read_headers(path: Path, place: str, compression: str | None) -> list[str]:
+    # A row that doesn't fit is told when the rows are read: first it must be clear whether this is a CUR at all.
+    options = pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda row: "skip")
     with pa.input_stream(str(path), compression=compression) as stream:
         try:
-            return pa.csv.open_csv(stream, parse_options=pa.csv.ParseOptions(newlines_in_values=True)).schema.names
+            return pa.csv.open_csv(stream, parse_options=options).schema.names
         except pa.ArrowInvalid as error:
             raise IngestError(
                 f"{place}: {' '.join(str(error).split())}; sync again after AWS's next delivery"

@@ -1,0 +1,70 @@
+"""What tests of several folders share: one embedded server, databases on it, a simulated account loaded and built."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from demo.generation import generate
+from tests import simulated
+from tests.databases import Database, embedded
+from tests.simulated import Cloud, Product
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """An embedded server for the whole session."""
+    with embedded(tmp_path_factory.mktemp("server")) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def create_product(server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Product]]:
+    """Makes products, each with a new database on the session's server."""
+    scratch = tmp_path_factory.mktemp("dbt")
+    numbers = itertools.count(1)
+    yield lambda **variables: simulated.create_product(server, f"test_{next(numbers)}", scratch, **variables)
+
+
+@pytest.fixture
+def product(create_product: Callable[..., Product]) -> Iterator[Product]:
+    """A product with an empty database and no AWS account."""
+    made = create_product()
+    yield made
+    made.drop()
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a generated account; tests may add buckets of their own to it and change nothing else."""
+    directory = tmp_path_factory.mktemp("simulated") / "account"
+    assert generate(directory, simulated.PARAMETERS)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def cloud(account: Path) -> Iterator[Cloud]:
+    """The account, served with small pages so that paging happens."""
+    with simulated.serve(account, metrics_per_page=25, groups_per_page=100) as served:
+        yield served
+
+
+@dataclass(frozen=True)
+class Estate:
+    """A product that has loaded the whole account and built its marts. To be read, never changed: `copy` it."""
+
+    product: Product
+    cloud: Cloud
+
+
+@pytest.fixture(scope="session")
+def estate(create_product: Callable[..., Product], cloud: Cloud) -> Estate:
+    """The simulated account loaded by the commands that people use, and its marts."""
+    product = create_product(**cloud.variables)
+    for command in (["cur", "--source", simulated.SOURCE], ["cost-explorer"], ["cloudwatch"]):
+        loaded = product.run_at(cloud.present, *command)
+        assert loaded.returncode == 0, loaded.stderr
+    product.build()
+    return Estate(product, cloud)

@@ -1,0 +1,86 @@
+"""`python -m ingest status`, arguments and help, as a shell meets them."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from tests.conftest import Estate
+from tests.simulated import Product
+
+
+def test_nothing_loaded_yet(product: Product) -> None:
+    told = product.call("status")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith("nothing loaded yet; `python -m ingest cur --source")
+    assert json.loads(product.call("status", "--json").stdout) == []
+
+
+def test_table(estate: Estate) -> None:
+    told = estate.product.run("status")
+    assert (told.returncode, told.stderr) == (0, "")
+    header, *lines = told.stdout.splitlines()
+    assert header.split("  ")[0] == "source"
+    assert len(lines) == 9 + 3 + 3
+    (november,) = [line for line in lines if "example-hourly/2026-11" in line]
+    ((rows,),) = estate.product.query(
+        "select count(*) from raw.cur_line_items where bill_billing_period_start_date >= '2026-11-01'"
+    )
+    assert f" {rows:,} " in november
+    assert "2026-11-01 00:00 UTC" in november
+    assert any(line.startswith("cloudwatch") and " 0  " in line and "none" in line for line in lines)
+
+
+def test_json(estate: Estate) -> None:
+    loads = json.loads(estate.product.call("status", "--json").stdout)
+    assert [(load["source_name"], load["partition_key"]) for load in loads] == sorted(
+        (load["source_name"], load["partition_key"]) for load in loads
+    )
+    bills = {load["partition_key"]: load for load in loads if load["source_name"] == "cur"}
+    assert set(bills) == {f"111122223333/example-hourly/2026-{month:02d}" for month in (9, 10, 11)}
+    for load in bills.values():
+        assert load["row_count"] == sum(kind["row_count"] for kind in load["statistics"]["line_item_types"].values())
+        assert load["byte_count"] > 0
+        assert load["request_count"] >= 2
+        assert datetime.fromisoformat(load["loaded_at"]) >= datetime.fromisoformat(load["started_at"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "command"),
+        (["curr"], "invalid choice"),
+        (["cur"], "--source"),
+        (["cur", "--source", "x", "--period", "2026-13"], "2026-13 is not a month like 2026-11"),
+        (["cur", "--source", "x", "--period", "November"], "November is not a month"),
+        (["cost-explorer", "--months", "0"], "0 is not a number from 1 to 14"),
+        (["cost-explorer", "--months", "15"], "15 is not a number from 1 to 14"),
+        (["cost-explorer", "--months", "all"], "all is not a number"),
+        (["status", "--yaml"], "unrecognized arguments"),
+        (["database"], "database_command"),
+    ],
+)
+def test_arguments_that_are_not_understood(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    from ingest.__main__ import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], ["cur"], ["cloudwatch"], ["cost-explorer"], ["status"], ["database"]])
+def test_help(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    from ingest.__main__ import main
+
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert told.startswith("usage: python -m ingest")
+    options = [
+        line for line in told.splitlines() if line.startswith("  --") or line.startswith("    ") and line.strip()
+    ]
+    assert options
