@@ -207,7 +207,8 @@ class Product:
 
     def drop(self) -> None:
         with self.server.connect(dbname="postgres", autocommit=True) as connection:
-            statement = sql.SQL("drop database if exists {} with (force)")
+            # Not `with (force)`: it refuses where the server's own vacuum happens to be at work in the database.
+            statement = sql.SQL("drop database if exists {}")
             connection.execute(statement.format(sql.Identifier(self.database)))
 
     def _start(self, command: Sequence[str]) -> "subprocess.Popen[str]":

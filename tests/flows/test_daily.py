@@ -1,0 +1,179 @@
+"""The daily flow where something fails: the rest is done, the failure told in a line, the exit code 1.
+
+The flow's functions are called without Prefect's server around them; `test_demonstration.py` runs them with it.
+"""
+
+import datetime as clock
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.wire import Request, ServiceError
+from flows import daily
+from flows.building import BuildFailed, build_models
+from ingest import cost_explorer
+from ingest.cloudwatch import loading
+from ingest.errors import IngestError
+from tests.app.marts_fixture import environment
+from tests.conftest import Estate
+from tests.simulated import SOURCE, Cloud, Product
+
+STEPS = ("load_cur", "load_cost_explorer", "load_cloudwatch", "build", "write_report")
+
+
+@pytest.fixture
+def artifacts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
+    """Takes Prefect from around the flow and its tasks; the artifacts they would have kept."""
+    kept: list[dict[str, Any]] = []
+    monkeypatch.setattr(daily, "get_run_logger", lambda: logging.getLogger("tests.daily"))
+    monkeypatch.setattr(daily, "create_table_artifact", lambda **artifact: kept.append(artifact))
+    monkeypatch.setattr(daily, "daily", daily.daily.fn)
+    monkeypatch.setattr(daily, "_REPORTS", tmp_path / "reports")
+    for name in STEPS:
+        monkeypatch.setattr(daily, name, getattr(daily, name).fn)
+    # The flow's own handler writes to the stderr of its test alone.
+    monkeypatch.setattr(logging.getLogger("ingest"), "handlers", [])
+    return kept
+
+
+@pytest.fixture
+def present(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process's clock at the account's present, for the two sources that look at it."""
+
+    class Held(clock.datetime):
+        @classmethod
+        def now(cls, tz: clock.tzinfo | None = None) -> Any:
+            return cloud.present.astimezone(tz)
+
+    monkeypatch.setattr(loading, "datetime", Held)
+    monkeypatch.setattr(cost_explorer, "datetime", Held)
+
+
+@pytest.fixture
+def copied(estate: Estate, request: pytest.FixtureRequest) -> Iterator[Product]:
+    copy = estate.product.copy(f"{estate.product.database}_flow")
+    yield copy.with_variables(TIEOUT_CUR_SOURCE=SOURCE)
+    copy.drop()
+
+
+def error_lines(text: str) -> list[str]:
+    assert "Traceback" not in text, text
+    return [line for line in text.splitlines() if line.startswith("error: ")]
+
+
+def test_source_is_not_named(artifacts: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TIEOUT_CUR_SOURCE", raising=False)
+        assert daily.main() == 1
+    (line,) = error_lines(capsys.readouterr().err)
+    assert "TIEOUT_CUR_SOURCE is not set; name the report as s3://bucket/prefix/report" in line
+    assert artifacts == []
+
+
+@pytest.mark.usefixtures("present")
+def test_a_source_that_fails_does_not_stop_the_others(
+    artifacts: list[dict[str, Any]], copied: Product, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = copied.query("select max(evaluated_at) from marts.fct_rule_evaluations")
+
+    def refuse(request: Request) -> ServiceError | None:
+        is_asked = b"AssumeRole" in request.body
+        return ServiceError(403, "AccessDenied", "not authorized to perform: sts:AssumeRole") if is_asked else None
+
+    with cloud.refusing(refuse), environment(copied.environment):
+        assert daily.main() == 1
+    told = capsys.readouterr()
+    (line,) = error_lines(told.err)
+    assert told.err.splitlines()[-1] == line
+    assert "role arn:aws:iam::444455556666:role/TieoutReader: AWS answered AccessDenied" in line
+    # What could be read was read, built, reported and told.
+    (artifact,) = artifacts
+    assert [(row["source"], row["outcome"]) for row in artifact["table"]] == [("CUR", "unchanged")] * 3 + [
+        ("Cost Explorer", "loaded")
+    ] * 3
+    assert copied.query("select max(evaluated_at) from marts.fct_rule_evaluations") > before
+    assert "What was found" in told.out
+    assert (daily._REPORTS / "waste_report.html").stat().st_size > 10_000
+
+
+def test_each_months_failure_is_a_line(artifacts: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(source: str) -> list[dict[str, Any]]:
+        raise daily.StepFailed("October is broken\nSeptember is broken")
+
+    monkeypatch.setattr(daily, "load_cur", fail)
+    for name in ("load_cost_explorer", "load_cloudwatch"):
+        monkeypatch.setattr(daily, name, lambda: [{"partition": "p", "outcome": "loaded", "rows": 1}])
+    done: list[str] = []
+    monkeypatch.setattr(daily, "build", lambda: done.append("build"))
+    monkeypatch.setattr(daily, "write_report", lambda: done.append("report"))
+    assert daily.daily("s3://anything/at/all") == ["October is broken", "September is broken"]
+    assert done == ["build", "report"]
+    assert [row["source"] for row in artifacts[0]["table"]] == ["Cost Explorer", "CloudWatch"]
+
+
+def test_tasks_tell_the_failure_of_a_month(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A period that fails inside a sync is a failure of the step, so that the step is tried again."""
+    from ingest.cur.loading import PeriodResult
+
+    results = [PeriodResult("r/2026-10", "loaded", 5), PeriodResult("r/2026-09", "failed", error="file b is missing")]
+    monkeypatch.setattr("ingest.cur.loading.sync_report", lambda source: results)
+    with pytest.raises(daily.StepFailed, match="^file b is missing$"):
+        daily.load_cur.fn("s3://anything/at/all")
+
+
+def test_a_build_that_fails_names_the_test(
+    artifacts: list[dict[str, Any]],
+    copied: Product,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A line item too few is found by the build, and no report is written on it."""
+    copied.change("delete from raw.cur_line_items where ctid = (select min(ctid) from raw.cur_line_items)")
+    told: list[str] = []
+    with environment(copied.environment), pytest.raises(BuildFailed) as failure:
+        build_models(told.append)
+    assert "assert_line_items_tie_out_to_ledger" in str(failure.value)
+    assert any("table model" in line for line in told)
+    assert not any("\x1b" in line for line in [*told, str(failure.value)])
+
+    for name in ("load_cost_explorer", "load_cloudwatch"):
+        monkeypatch.setattr(daily, name, list)
+    monkeypatch.setattr(daily, "load_cur", lambda source: [])
+
+    def fail() -> None:
+        raise failure.value
+
+    monkeypatch.setattr(daily, "build", fail)
+    with environment(copied.environment):
+        assert daily.main() == 1
+    (line,) = error_lines(capsys.readouterr().err)
+    assert "assert_line_items_tie_out_to_ledger" in line
+    assert not daily._REPORTS.exists()
+
+
+def test_no_database(artifacts: list[dict[str, Any]], product: Product, tmp_path: Path) -> None:
+    nowhere = product.with_variables(TIEOUT_STATE_DIR=str(tmp_path / "none"))
+    with environment(nowhere.environment), pytest.raises(IngestError, match="make up"):
+        daily.load_cur("s3://anything/at/all")
+
+
+def test_builds_tell_their_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is worth a line is passed on; the exit code alone decides."""
+    import subprocess
+    import sys
+
+    text = "\x1b[0m10:00:00  1 of 2 OK created sql table model marts.a [SELECT 5 in 1s]\n"
+    text += "10:00:01  2 of 2 PASS not_null_a\n"
+    genuine = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> Any:
+        return genuine([sys.executable, "-c", f"print({text!r})"], **options)
+
+    told: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.building.subprocess.Popen", start)
+        build_models(told.append)
+    assert told == ["1 of 2 OK created sql table model marts.a [SELECT 5 in 1s]"]

@@ -1,0 +1,129 @@
+"""dbt's own commands on the product's database: before anything is loaded, after it, and when someone has tampered."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Estate
+from tests.simulated import Product
+
+CHECKOUT = Path(__file__).parents[2]
+ONE_USAGE = """
+    select ctid, tableoid from raw.cur_line_items
+    where line_item_line_item_type = 'Usage' and line_item_unblended_cost > 0 limit 1
+"""
+
+
+def test_build_before_anything_is_loaded(product: Product) -> None:
+    """Unit tests, models and data tests all pass on empty tables, as after a first load that failed."""
+    assert product.run("cur", "--source", "/no/such/folder").returncode == 1  # made the raw schema
+    built = product.dbt("build")
+    assert built.returncode == 0, built.stdout[-5000:]
+    assert re.search(r"\d+ unit tests", built.stdout)
+    assert "ERROR=0" in built.stdout
+    assert product.query("select count(*) from marts.fct_resource_costs_daily") == [(0,)]
+    assert {row[0] for row in product.query("select source_name from marts.data_quality where load_count = 0")} == {
+        "cloudwatch",
+        "cost_explorer",
+        "cur",
+    }
+
+
+def test_freshness(estate: Estate) -> None:
+    told = estate.product.dbt("source", "freshness")
+    assert told.returncode == 0, told.stdout
+    assert len(re.findall(r"PASS freshness of", told.stdout)) == 3
+
+
+@pytest.mark.full
+def test_documentation_is_one_page(estate: Estate) -> None:
+    made = estate.product.dbt("docs", "generate", "--static")
+    assert made.returncode == 0, made.stdout
+    page = (Path(estate.product.environment["DBT_TARGET_PATH"]) / "static_index.html").read_text()
+    assert "fct_resource_costs_daily" in page
+    assert "Cash turned into accrual" in page
+
+
+@pytest.fixture(scope="module")
+def assertions(estate: Estate) -> dict[str, str]:
+    """The tests of `tests/dbt` as dbt writes them for this database: statements that select what is wrong, by name."""
+    compiled = estate.product.dbt("compile", "--select", "test_type:singular")
+    assert compiled.returncode == 0, compiled.stdout
+    folder = Path(estate.product.environment["DBT_TARGET_PATH"]) / "compiled/tieout/tests/dbt"
+    sources = {path.stem for path in (CHECKOUT / "tests" / "dbt").glob("*.sql")}
+    statements = {path.stem: path.read_text() for path in folder.glob("*.sql") if path.stem in sources}
+    assert set(statements) == sources
+    return statements
+
+
+def find_failed(product: Product, assertions: dict[str, str], *tampering: str) -> set[str]:
+    """The assertions that find something after the statements; everything is rolled back."""
+    with product.connect() as connection:
+        for statement in tampering:
+            assert connection.execute(statement.encode()).rowcount > 0
+        failed = {name for name, text in assertions.items() if connection.execute(text.encode()).fetchall()}
+        connection.rollback()
+    return failed
+
+
+def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
+    assert find_failed(estate.product, assertions) == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        pytest.param(
+            f"delete from raw.cur_line_items where (ctid, tableoid) in ({ONE_USAGE})",
+            {"assert_line_items_tie_out_to_ledger", "assert_costs_tie_out_to_line_items"},
+            id="line item removed",
+        ),
+        pytest.param(
+            f"""
+            update raw.cur_line_items set line_item_unblended_cost = line_item_unblended_cost + 0.0000000001
+            where (ctid, tableoid) in ({ONE_USAGE})
+            """,
+            {"assert_costs_tie_out_to_line_items"},
+            id="smallest change of a cost",
+        ),
+        pytest.param(
+            """
+            update raw.cur_line_items set reservation_effective_cost = reservation_effective_cost + 1
+            where (ctid, tableoid) in (
+                select ctid, tableoid from raw.cur_line_items
+                where line_item_line_item_type = 'DiscountedUsage' limit 1
+            )
+            """,
+            {"assert_reservations_balance", "assert_cash_equals_accrual"},
+            id="effective cost of a reservation",
+        ),
+        pytest.param(
+            """
+            update raw.cur_line_items set line_item_unblended_cost = line_item_unblended_cost - 1
+            where (ctid, tableoid) in (
+                select ctid, tableoid from raw.cur_line_items
+                where line_item_line_item_type = 'SavingsPlanNegation' limit 1
+            )
+            """,
+            {"assert_savings_plans_balance", "assert_cash_equals_accrual", "assert_costs_tie_out_to_line_items"},
+            id="negation of a plan",
+        ),
+        pytest.param(
+            """
+            delete from marts.fct_resource_costs_daily
+            where ctid = (select min(ctid) from marts.fct_resource_costs_daily)
+            """,
+            {"assert_costs_tie_out_to_line_items", "assert_reconciliation_ties_out"},
+            id="mart row removed",
+        ),
+        pytest.param(
+            "delete from marts.fct_rule_evaluations where ctid = (select min(ctid) from marts.fct_rule_evaluations)",
+            {"assert_every_ec2_instance_is_evaluated"},
+            id="verdict removed",
+        ),
+    ],
+)
+def test_tampering_is_found(estate: Estate, assertions: dict[str, str], statement: str, expected: set[str]) -> None:
+    """The least that someone could change is found, by exactly the assertions that speak of it."""
+    assert find_failed(estate.product, assertions, statement) == expected

@@ -1,0 +1,36 @@
+"""`make demo`'s own command in a fresh copy of the checkout, Prefect and all."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.databases import CHECKOUT, Runner, embedded, make_environment
+
+
+@pytest.mark.full
+def test_demonstration(tmp_path: Path) -> None:
+    copy = tmp_path / "a checkout"
+    copy.mkdir()
+    for name in ("app", "demo", "flows", "ingest", "macros", "models", "notebooks", "seeds", "tests/dbt"):
+        shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(CHECKOUT / name, copy / name)
+    # A real account's names must not reach the demo.
+    variables = make_environment(PYTHONPATH=str(copy), AWS_PROFILE="a-real-one", AWS_REGION="ap-south-1")
+    runner = Runner(Path(sys.executable), copy, variables)
+    with embedded(tmp_path / "state", runner) as database:
+        with database.runner.popen("flows/demonstration.py") as process:
+            output, errors = process.communicate(timeout=600)
+        assert process.returncode == 0, errors[-4000:]
+        assert "Traceback" not in errors
+        assert "What was found" in output
+        assert len(re.findall(r"^Spend in ", output, re.MULTILINE)) == 3
+        assert re.search(r"idle_ec2_instances: precision \d+\.\d %, recall \d+\.\d %", output), output
+        assert re.search(r"^Done in \d+ s\.$", output, re.MULTILINE)
+        assert (copy / "reports" / "waste_report.html").stat().st_size > 10_000
+        with database.connect() as connection:
+            sources = connection.execute("select source_name, is_fresh from marts.data_quality order by 1").fetchall()
+        assert sources == [("cloudwatch", True), ("cost_explorer", True), ("cur", True)]

@@ -1,0 +1,256 @@
+"""Real CUR files, loaded and built, against DuckDB reading the same files by formulas of its own.
+
+Nothing here is taken from the product: columns, formulas and literals stem from the files and from the CUR user guide.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingest.cur.columns import CORE_COLUMNS, map_columns
+from tests.databases import Database, system_postgres
+from tests.real_data import find_real_data, lay_out_csv_report, lay_out_parquet_report
+from tests.simulated import Product
+from tests.simulated import create_product as create_product_on
+
+# CUR user guide, "Reservation details": what covered usage cost with its fees spread, what of them nobody used, and the
+# upfront fee that the other two already contain. There is no Savings Plan in these files.
+PARQUET_ACCRUAL = """
+    case
+        when line_item_line_item_type = 'DiscountedUsage' then reservation_effective_cost
+        when line_item_line_item_type = 'RIFee'
+            then reservation_unused_amortized_upfront_fee_for_billing_period + reservation_unused_recurring_fee
+        when line_item_line_item_type = 'Fee' and coalesce(reservation_reservation_a_r_n, '') <> '' then 0
+        else line_item_unblended_cost
+    end
+"""
+MART_TOTALS = """
+    select billing_period_start_date, line_item_type, sum(line_item_count), sum(unblended_cost_usd),
+        sum(blended_cost_usd), sum(amortized_cost_usd), sum(public_on_demand_cost_usd)
+    from marts.fct_resource_costs_daily group by 1, 2
+"""
+Totals = dict[tuple[date, str], tuple[Any, ...]]
+
+
+def parquet_files() -> dict[date, Path]:
+    folder = find_real_data() / "cur-legacy-parquet"
+    months = {date(2018, 10, 1): "Oct", date(2018, 11, 1): "Nov"}
+    return {period: folder / f"{month}2018-WorkshopCUR-00001.snappy.parquet" for period, month in months.items()}
+
+
+def csv_file() -> Path:
+    return find_real_data() / "cur-legacy-csv" / "sample-anonymous-aws-export-dataset.csv"
+
+
+def ask(statement: str) -> list[tuple[Any, ...]]:
+    """DuckDB's answer, with the sessions' time zone out of play."""
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'; set threads = 2")
+        return connection.execute(statement).fetchall()
+
+
+def sum_parquet(period: date) -> Totals:
+    """Totals of a month by line item type: doubles become decimals one by one, before they are summed."""
+    rows = ask(
+        f"""
+        select line_item_line_item_type, count(*),
+            sum(line_item_unblended_cost::decimal(38, 10)), sum(line_item_blended_cost::decimal(38, 10)),
+            sum(({PARQUET_ACCRUAL})::decimal(38, 10)), sum(pricing_public_on_demand_cost::decimal(38, 10))
+        from '{parquet_files()[period]}' group by 1
+        """
+    )
+    return {(period, row[0]): row[1:] for row in rows}
+
+
+def sum_csv() -> Totals:
+    """The same for the CSV, whose digits are decimals already; no commitment is in it, so accrual is cash."""
+    rows = ask(
+        f"""
+        select "lineItem/LineItemType", count(*), sum("lineItem/UnblendedCost"::decimal(38, 18)),
+            sum("lineItem/BlendedCost"::decimal(38, 18)), sum("lineItem/UnblendedCost"::decimal(38, 18)),
+            sum("pricing/publicOnDemandCost"::decimal(38, 18))
+        from read_csv('{csv_file()}', all_varchar = true) group by 1
+        """
+    )
+    return {(date(2023, 11, 1), row[0]): row[1:] for row in rows}
+
+
+def read_marts(product: Product) -> Totals:
+    return {(row[0], row[1]): row[2:] for row in product.query(MART_TOTALS)}
+
+
+def load(product: Product, *reports: Path) -> None:
+    for report in reports:
+        loaded = product.run("cur", "--source", str(report))
+        assert loaded.returncode == 0, loaded.stderr
+
+
+@pytest.fixture(scope="module")
+def real(create_product: Callable[..., Product], tmp_path_factory: pytest.TempPathFactory) -> Product:
+    """Both Parquet months and the CSV sample, in one database of the embedded server, built."""
+    product = create_product()
+    folder = tmp_path_factory.mktemp("reports")
+    load(product, lay_out_parquet_report(folder), lay_out_csv_report(folder))
+    product.build()
+    return product
+
+
+def test_every_total_equals_the_files(real: Product) -> None:
+    expected = sum_csv()
+    for period in parquet_files():
+        expected |= sum_parquet(period)
+    assert read_marts(real) == expected
+
+
+@pytest.mark.parametrize(
+    ("period", "row_count", "unblended", "amortized"),
+    [
+        (date(2018, 10, 1), 119_307, "4064.4831315379", "4195.9571093179"),
+        (date(2018, 11, 1), 124_340, "3505.3269681268", "3632.5598464968"),
+    ],
+)
+def test_months_have_the_known_totals(
+    real: Product, period: date, row_count: int, unblended: str, amortized: str
+) -> None:
+    totals = [values for (month, _), values in read_marts(real).items() if month == period]
+    assert sum(values[0] for values in totals) == row_count
+    assert sum(values[1] for values in totals) == Decimal(unblended)
+    assert sum(values[3] for values in totals) == Decimal(amortized)
+
+
+def test_october_by_line_item_type(real: Product) -> None:
+    october = {kind: values for (month, kind), values in read_marts(real).items() if month == date(2018, 10, 1)}
+    assert set(october) == {"Usage", "RIFee", "DiscountedUsage"}
+    assert round(october["Usage"][1], 6) == Decimal("3914.707753")
+    assert round(october["RIFee"][1], 6) == Decimal("149.775379")
+    assert october["DiscountedUsage"][1] == 0
+    assert round(october["DiscountedUsage"][3], 6) == Decimal("232.253796")  # effective cost of what was used
+    assert round(october["RIFee"][3], 6) == Decimal("48.995561")  # what nobody used
+
+
+def test_october_spot(real: Product) -> None:
+    spot = real.query(
+        """
+        select sum(line_item_count), round(sum(unblended_cost_usd), 2), round(sum(amortized_cost_usd), 2)
+        from marts.fct_resource_costs_daily
+        where purchase_option = 'spot' and billing_period_start_date = '2018-10-01'
+        """
+    )
+    assert spot == [(1_313, Decimal("31.51"), Decimal("31.51"))]
+
+
+def test_csv_sample(real: Product) -> None:
+    sample = {kind: values for (month, kind), values in read_marts(real).items() if month == date(2023, 11, 1)}
+    assert sum(values[0] for values in sample.values()) == 1_281
+    assert round(sample["Usage"][1], 6) == Decimal("1.602309")
+    assert sample["Tax"][1] == Decimal("0.08")
+
+
+# --- nothing of a delivery is lost -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source:
+    """A delivered file as DuckDB reads it."""
+
+    relation: str
+    partition_key: str
+    types: dict[str, str]  # by header
+
+
+def describe_source(relation: str, partition_key: str) -> Source:
+    return Source(relation, partition_key, {row[0]: row[1] for row in ask(f"describe select * from {relation}")})
+
+
+def open_source(name: str) -> Source:
+    if name == "csv":
+        return describe_source(f"read_csv('{csv_file()}', all_varchar = true)", "unknown account/sample/2023-11")
+    period = date.fromisoformat(name)
+    return describe_source(f"'{parquet_files()[period]}'", f"unknown account/workshop/{period:%Y-%m}")
+
+
+def count_delivered(source: Source, header: str, kind: str | None) -> dict[Any, int]:
+    """How often each non-empty value is delivered: texts, seconds, and numbers as the file's doubles or decimals."""
+    column = f'"{header}"'
+    value = f"strftime({column}::timestamp, '%Y-%m-%d %H:%M:%S')" if kind == "instant" else column
+    counts = dict(
+        ask(f"select {value}, count(*) from {source.relation} where coalesce({column}::varchar, '') <> '' group by 1")
+    )
+    if kind != "number" or source.types[header] == "DOUBLE":
+        return counts
+    amounts: dict[Decimal, int] = {}
+    for text, count in counts.items():  # 0 and 0.0 are two texts and one amount
+        amounts[Decimal(text)] = amounts.get(Decimal(text), 0) + count
+    return amounts
+
+
+def count_stored(product: Product, load_id: int, name: str, kind: str) -> dict[Any, int]:
+    value = f"to_char({name} at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')" if kind == "instant" else name
+    statement = f"select {value}, count(*) from raw.cur_line_items where load_id = %s and {name} is not null group by 1"
+    return dict(product.query(statement, load_id))
+
+
+def count_stored_attributes(product: Product, load_id: int) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    rows = product.query(
+        """
+        select member.key, member.value, sum(uses.row_count)::bigint
+        from (
+            select attributes_id, count(*) as row_count from raw.cur_line_items where load_id = %s group by 1
+        ) as uses
+        inner join raw.cur_attributes as stored using (attributes_id)
+        cross join lateral jsonb_each_text(stored.attributes) as member
+        where stored.load_id = %s
+        group by 1, 2
+        """,
+        load_id,
+        load_id,
+    )
+    for name, value, count in rows:
+        found.setdefault(name, {})[value] = count
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "column_count"),
+    [("csv", 94), ("2018-10-01", 124), pytest.param("2018-11-01", 126, marks=pytest.mark.full)],
+)
+def test_every_value_of_every_column_is_kept(real: Product, name: str, column_count: int) -> None:
+    loads = dict(real.query("select partition_key, load_id from raw.loads where source_name = 'cur' and is_current"))
+    source = open_source(name)
+    load_id = loads[source.partition_key]
+    attributes = count_stored_attributes(real, load_id)
+    names = map_columns(list(source.types), "test")
+    assert len(set(names.values())) == len(source.types) == column_count
+    for header, column in names.items():
+        kind = CORE_COLUMNS.get(column)
+        stored = attributes.pop(column, {}) if kind is None else count_stored(real, load_id, column, kind)
+        if source.types[header] == "DOUBLE":  # the very double comes back from the decimal that is stored
+            stored = {float(amount): count for amount, count in stored.items()}
+        assert stored == count_delivered(source, header, kind), header
+    assert not attributes  # nothing was invented either
+
+
+# --- the same on the machine's own PostgreSQL ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def external_server() -> Iterator[Database]:
+    with system_postgres() as database:
+        yield database
+
+
+def test_totals_on_the_machines_own_postgresql(
+    external_server: Database, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("external")
+    product = create_product_on(external_server, "tieout", folder)
+    load(product, lay_out_parquet_report(folder, ("Nov",)), lay_out_csv_report(folder))
+    product.build()
+    assert read_marts(product) == sum_parquet(date(2018, 11, 1)) | sum_csv()
