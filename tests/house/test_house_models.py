@@ -206,3 +206,22 @@ def test_seeds_type_and_describe_each_column(manifest: Node, path: Any) -> None:
         header = next(csv.reader(file))
     assert set(seed["config"]["column_types"]) == set(header)
     assert {column["name"] for column in seed["columns"].values() if column["description"]} == set(header)
+
+
+def find_views_on_tables(models: list[Node]) -> list[str]:
+    """Views that read a model which is kept as a table: dbt drops a table to replace it, and its views with it."""
+    kinds = {model["unique_id"]: model["config"]["materialized"] for model in models}
+    return [
+        f"{model['name']} reads {parent}"
+        for model in models
+        if model["config"]["materialized"] == "view"
+        for parent in model["depends_on"]["nodes"]
+        if kinds.get(parent, "view") != "view"
+    ]
+
+
+def test_no_view_stands_on_a_table(manifest: Node) -> None:
+    view = {"name": "a", "unique_id": "a", "config": {"materialized": "view"}, "depends_on": {"nodes": ["b"]}}
+    table = {"name": "b", "unique_id": "b", "config": {"materialized": "table"}, "depends_on": {"nodes": []}}
+    assert find_views_on_tables([view, table]) == ["a reads b"]
+    assert find_views_on_tables(list_models(manifest)) == []
