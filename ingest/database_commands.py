@@ -24,12 +24,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def print_url(arguments: argparse.Namespace) -> int:
+    """Print the URI, without a password."""
     _check_env_file()
     print(database.uri())
     return 0
 
 
 def start(arguments: argparse.Namespace) -> int:
+    """Have a database ready, and say which."""
     _check_env_file()
     database.prepare()
     print(_describe())
@@ -37,12 +39,14 @@ def start(arguments: argparse.Namespace) -> int:
 
 
 def print_status(arguments: argparse.Namespace) -> int:
+    """One line about the database that answers; an error line where none does."""
     _check_env_file()
     print(_describe())
     return 0
 
 
 def stop(arguments: argparse.Namespace) -> int:
+    """Stop the embedded database; fine where it isn't running."""
     if embedded_postgres.stop():
         print("the embedded database is stopped")
     elif environment.is_external():
@@ -53,6 +57,7 @@ def stop(arguments: argparse.Namespace) -> int:
 
 
 def destroy(arguments: argparse.Namespace) -> int:
+    """Remove the embedded database with its data, once `--yes` says so."""
     place = embedded_postgres.find_place()
     if place is None:
         print("there is no embedded database to remove")

@@ -12,6 +12,7 @@ SYSTEM_USER = "tieout"
 
 
 def find_own_account() -> pwd.struct_passwd:
+    """The system user that runs this process. Raises IngestError where the system doesn't know it."""
     try:
         return pwd.getpwuid(os.geteuid())
     except KeyError:

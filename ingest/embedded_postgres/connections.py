@@ -46,6 +46,7 @@ def _find_address(place: Place) -> dict[str, Any]:
 
 
 def provide_database(place: Place) -> None:
+    """Make the role and the database that libpq's variables name, where they aren't there yet."""
     name = os.environ.get("PGDATABASE") or environment.DEFAULT_DATABASE
     with connect(place) as connection:
         if not connection.execute("select 1 from pg_roles where rolname = %s", [ROLE]).fetchone():

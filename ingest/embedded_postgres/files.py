@@ -81,6 +81,7 @@ def write_file(path: Path, text: str, mode: int, gid: int | None = None, is_last
 
 
 def sync_folder(folder: Path) -> None:
+    """Have the folder's entries on disk: a renamed file is only then sure to be found after a crash."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -42,10 +42,12 @@ class Place:
 
     @property
     def data(self) -> Path:
+        """PostgreSQL's data folder."""
         return self.folder / "data"
 
     @property
     def log(self) -> Path:
+        """What the server writes."""
         return self.folder / "server.log"
 
     @property
@@ -104,6 +106,7 @@ def claim_place(state_dir: Path) -> Place:
 
 
 def make_state_dir() -> Path:
+    """The folder for all that this checkout keeps, made if missing, closed to others."""
     state_dir = Path(environment.find_state_dir())
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -82,6 +82,7 @@ def list_commands() -> dict[int, tuple[int, str]]:
 
 
 def send_signal(pids: list[int], number: int) -> None:
+    """Signal each process that is still there."""
     for pid in pids:
         try:
             os.kill(pid, number)

@@ -66,6 +66,7 @@ def run_program(place: Place, command: list[str], keep: tuple[int, ...] = ()) ->
 
 
 def make_server_environment() -> dict[str, str]:
+    """The few variables a server needs; no secret or locale of the caller reaches it."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 

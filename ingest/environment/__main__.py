@@ -74,6 +74,7 @@ def _replace(path: Path, text: str, mode: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Run one command: install, print or psql."""
     if arguments[:1] == ["psql"]:
         run_psql(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m ingest.environment", description=__doc__)
