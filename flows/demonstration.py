@@ -53,7 +53,9 @@ def _serve() -> Iterator[dict[str, Any]]:
             assert process.stdout is not None
             line = process.stdout.readline()
             if not line:
-                raise IngestError(f"the simulated account in {_DIRECTORY} didn't start; remove the folder and try again")
+                raise IngestError(
+                    f"the simulated account in {_DIRECTORY} didn't start; remove the folder and try again"
+                )
             yield json.loads(line)
         finally:
             process.terminate()

@@ -1,5 +1,5 @@
--- What is known about the data itself, per source. A view over the ledger: whether a source is fresh is asked when someone
--- looks, not when the models were last built, or a dead scheduler would look fresh for ever.
+-- What is known about the data itself, per source. A view over the ledger: whether a source is fresh is asked when
+-- someone looks, not when the models were last built, or a dead scheduler would look fresh for ever.
 {{ config(materialized='view') }}
 
 with freshness as (

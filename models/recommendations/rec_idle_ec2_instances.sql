@@ -155,8 +155,8 @@ select
                 when uncovered_cost_usd_per_month is null then '; its cost is not known yet.'
                 when uncovered_cost_usd_per_month = 0
                     then
-                        '; a commitment pays for it: the bill falls only as far as other usage takes over its hours, worth $'
-                        || round(gross_cost_usd_per_month, 2) || ' a month at list price.'
+                        '; a commitment pays for it: the bill falls only as far as other usage takes over its hours, '
+                        || 'worth $' || round(gross_cost_usd_per_month, 2) || ' a month at list price.'
                 when covered_hours_ratio > 0
                     then
                         '; stopping it lowers the bill by at least $' || round(uncovered_cost_usd_per_month, 2)
