@@ -309,8 +309,8 @@ def get_rule_evaluations(statuses: list[str], account_id: str | None = None, lim
     return fetch_rows(
         """
         select
-            rule_id, rule_name, resource_key, resource_id, resource_name, resource_type, account_id, account_name, region,
-            evaluation_status, finding, days_observed, days_needed, evaluated_at
+            rule_id, rule_name, resource_key, resource_id, resource_name, resource_type,
+            account_id, account_name, region, evaluation_status, finding, days_observed, days_needed, evaluated_at
         from marts.fct_rule_evaluations
         where evaluation_status = any(%(statuses)s)
             and (%(account_id)s::text is null or account_id = %(account_id)s)
