@@ -137,6 +137,7 @@ def _show_progress() -> None:
     logger = logging.getLogger("ingest")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # Prefect's root handler would print each line once more
 
 
 def _tell(text: str, stream: Any) -> None:

@@ -34,14 +34,14 @@ def copy_batches(
     """Append batches of `schema` to a table of the raw schema (or a temporary one); returns the number of rows.
 
     Raises:
-        IngestError: as raised by the iterator itself, which Arrow's stream interface would reduce to its text.
+        Whatever the iterator itself raised, which Arrow's stream interface would reduce to its text.
     """
-    failure: list[IngestError] = []
+    failure: list[Exception] = []
 
     def watched() -> Iterator[pa.RecordBatch]:
         try:
             yield from batches
-        except IngestError as error:
+        except Exception as error:
             failure.append(error)
             raise
 

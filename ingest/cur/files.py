@@ -140,12 +140,12 @@ def _to_json(columns: dict[str, pa.Array], row_count: int) -> pa.Array:
     members = []
     for name in sorted(columns):
         text = _empty_to_null(columns[name].cast(pa.string()))
-        # A null value makes its whole member null, and null members are skipped by the join below.
-        members.append(pc.binary_join_element_wise(f'"{_escape(name)}":"', _escape_array(text), '"', ""))
+        member = pc.binary_join_element_wise(f',"{_escape(name)}":"', _escape_array(text), '"', "")
+        members.append(pc.fill_null(member, ""))
     if not members:
         return pa.array(["{}"] * row_count, pa.string())
-    joined = pc.binary_join_element_wise(*members, ",", null_handling="skip")
-    return pc.binary_join_element_wise("{", joined, "}", "")
+    joined = pc.binary_join_element_wise(*members, "")
+    return pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, start=1), "}", "")
 
 
 def _escape(text: str) -> str:

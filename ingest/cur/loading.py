@@ -191,7 +191,9 @@ def _describe(cursor: Any, table: str, load: ledger.Load) -> None:
         f"""
         select
             coalesce(line_item_line_item_type, ''), count(*), sum(line_item_unblended_cost)::text,
-            max(line_item_usage_end_date) filter (where line_item_line_item_type like '%Usage')
+            -- some usage (a hosted zone) is billed at once for the whole month, ahead of time
+            max(least(line_item_usage_end_date, line_item_usage_start_date + interval '1 day'))
+                filter (where line_item_line_item_type like '%Usage')
         from raw.{table}
         group by 1 order by 1
         """  # noqa: S608 - as above

@@ -25,8 +25,8 @@ as_of as (
 )
 
 select
-    -- Stable from build to build: rule, account, resource.
-    md5(concat_ws('|', rules.rule_id, resources.account_id, resources.resource_type, resources.resource_id))
+    -- Stable from build to build: rule and resource (account, region, type, id).
+    md5(concat_ws('|', rules.rule_id, resources.resource_key))
         as recommendation_id,
     rules.recommendation_category,
     rules.rule_id,

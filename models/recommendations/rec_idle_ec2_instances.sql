@@ -93,7 +93,7 @@ measured as (
         on
             instances.account_id = exceptions.account_id
             and instances.resource_id = exceptions.resource_id
-            and exceptions.valid_until_date >= as_of.costs_as_of_at::date
+            and exceptions.valid_until_date >= (as_of.costs_as_of_at at time zone 'UTC')::date
 ),
 
 judged as (
@@ -142,7 +142,7 @@ select
         when 'insufficient_data'
             then
                 'CloudWatch shows ' || days_observed || ' days of CPU and network; ' || minimum_observed_days
-                || ' days with at most a tenth of the hours missing are needed.'
+                || ' days with at least ' || round(minimum_completeness_ratio * 100) || ' % of the hours are needed.'
         when 'passed'
             then
                 'Working: CPU up to ' || coalesce(round(cpu_maximum_pct_observed::numeric, 1)::text, 'unknown')
@@ -153,10 +153,12 @@ select
             || round(network_average_mb_per_day_observed::numeric, 1) || ' MB a day in ' || days_observed || ' days'
             || case
                 when uncovered_cost_usd_per_month is null then '; its cost is not known yet.'
-                when uncovered_cost_usd_per_month = 0
+                when uncovered_cost_usd_per_month = 0 and covered_hours_ratio > 0
                     then
                         '; a commitment pays for it: the bill falls only as far as other usage takes over its hours, '
-                        || 'worth $' || round(gross_cost_usd_per_month, 2) || ' a month at list price.'
+                        || 'worth $' || coalesce(round(gross_cost_usd_per_month, 2)::text, '(unknown)')
+                        || ' a month at list price.'
+                when uncovered_cost_usd_per_month = 0 then '; it is billed at $0.00, so stopping it saves nothing now.'
                 when covered_hours_ratio > 0
                     then
                         '; stopping it lowers the bill by at least $' || round(uncovered_cost_usd_per_month, 2)

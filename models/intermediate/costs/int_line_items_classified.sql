@@ -39,6 +39,8 @@ select
             then 'zero'
         else coalesce(line_item_types.amortized_cost_basis, 'unblended')
     end as amortized_cost_basis,
+    -- How far the line proves usage: some usage (a hosted zone) is billed at once for the whole month, ahead of time.
+    least(line_items.usage_end_at, line_items.usage_start_at + interval '1 day') as used_until_at,
     case
         when line_items.savings_plan_arn is not null then 'savings_plan'
         when line_items.reservation_arn is not null then 'reserved'

@@ -1,6 +1,6 @@
 -- How far each source reaches. One row; an instant is null where its source has nothing.
 with line_items as (
-    select max(usage_end_at) as costs_as_of_at
+    select max(used_until_at) as costs_as_of_at
     from {{ ref('int_line_items_classified') }}
     where charge_class = 'usage'
 ),

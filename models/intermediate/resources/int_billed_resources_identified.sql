@@ -1,4 +1,4 @@
--- One row per resource id that appears in the bill of an account, with its kind and the short id that CloudWatch
+-- One row per resource id that appears in the bill of an account, with its kind, its region and the short id that CloudWatch
 -- knows it by.
 with line_items as (
     select * from {{ ref('int_line_items_classified') }}
@@ -15,13 +15,14 @@ billed as (
     select
         account_id,
         billed_resource_id,
-        -- A resource's own rows name its service; where several do, the one with the most rows.
-        mode() within group (order by service_code) as service_code,
-        mode() within group (order by region) filter (where region <> '') as region,
+        mode() within group (order by service_code) as most_billed_service_code,
+        -- A machine from the Marketplace is billed under the software's product code as well as under its own service's.
+        array_agg(distinct service_code) as service_codes,
+        mode() within group (order by region) filter (where region <> '') as line_item_region,
         min(usage_start_at) as first_billed_at,
-        max(usage_end_at) as last_billed_at,
-        max(usage_end_at) filter (where is_ec2_instance_usage) as last_instance_hour_at,
+        max(used_until_at) as last_billed_at,
         min(usage_start_at) filter (where is_ec2_instance_usage) as first_instance_hour_at,
+        max(used_until_at) filter (where is_ec2_instance_usage) as last_instance_hour_at,
         (array_agg(instance_type order by usage_start_at desc) filter (where instance_type <> ''))[1] as instance_type,
         (array_agg(operating_system order by usage_start_at desc) filter (where operating_system <> ''))[1]
             as operating_system,
@@ -30,32 +31,50 @@ billed as (
     group by account_id, billed_resource_id
 ),
 
-typed as (
+services as (
     select
-        billed.*,
+        account_id,
+        billed_resource_id,
+        unnest(service_codes) as service_code
+    from billed
+),
+
+typed as (
+    select distinct on (services.account_id, services.billed_resource_id)
+        services.account_id,
+        services.billed_resource_id,
+        services.service_code,
         resource_types.resource_type,
         resource_types.service_name,
-        substring(billed.billed_resource_id from resource_types.billed_resource_id_pattern) as short_resource_id
-    from billed
-    left join resource_types
+        substring(services.billed_resource_id from resource_types.billed_resource_id_pattern) as resource_id
+    from services
+    inner join resource_types
         on
-            billed.service_code ~ resource_types.service_code_pattern
-            and billed.billed_resource_id ~ resource_types.billed_resource_id_pattern
+            services.service_code ~ resource_types.service_code_pattern
+            and services.billed_resource_id ~ resource_types.billed_resource_id_pattern
+    order by services.account_id, services.billed_resource_id, resource_types.resource_type
 )
 
 select
-    account_id,
-    billed_resource_id,
-    service_code,
-    region,
-    first_billed_at,
-    last_billed_at,
-    first_instance_hour_at,
-    last_instance_hour_at,
-    instance_type,
-    operating_system,
-    resource_name,
-    coalesce(short_resource_id, billed_resource_id) as resource_id,
-    coalesce(resource_type, 'other') as resource_type,
-    coalesce(service_name, service_code) as service_name
-from typed
+    billed.account_id,
+    billed.billed_resource_id,
+    billed.first_billed_at,
+    billed.last_billed_at,
+    billed.first_instance_hour_at,
+    billed.last_instance_hour_at,
+    billed.instance_type,
+    billed.operating_system,
+    billed.resource_name,
+    -- An ARN says its region itself; a plain id is as unique as AWS makes it.
+    coalesce(
+        case when billed.billed_resource_id like 'arn:%' then nullif(split_part(billed.billed_resource_id, ':', 4), '') end,
+        billed.line_item_region
+    ) as region,
+    coalesce(typed.resource_id, billed.billed_resource_id) as resource_id,
+    coalesce(typed.resource_type, 'other') as resource_type,
+    coalesce(typed.service_name, typed.service_code, billed.most_billed_service_code) as service_name
+from billed
+left join typed
+    on
+        billed.account_id = typed.account_id
+        and billed.billed_resource_id = typed.billed_resource_id

@@ -21,43 +21,69 @@ resource_types as (
 reporting as (
     select
         series.account_id,
+        series.region,
         series.resource_id,
         metric_catalog.resource_type,
-        max(series.region) as region,
         min(series.first_seen_at) as first_reported_at,
         max(series.last_seen_at) as last_reported_at
     from series
     inner join metric_catalog on series.namespace = metric_catalog.namespace
-    group by series.account_id, series.resource_id, metric_catalog.resource_type
+    group by series.account_id, series.region, series.resource_id, metric_catalog.resource_type
+),
+
+-- A bill that names no region for a resource is of the one region that the resource reports in.
+only_regions as (
+    select
+        account_id,
+        resource_type,
+        resource_id,
+        min(region) as region
+    from reporting
+    group by account_id, resource_type, resource_id
+    having count(*) = 1
+),
+
+placed as (
+    select
+        billed.*,
+        coalesce(billed.region, only_regions.region, '') as placed_region
+    from billed
+    left join only_regions
+        on
+            billed.account_id = only_regions.account_id
+            and billed.resource_type = only_regions.resource_type
+            and billed.resource_id = only_regions.resource_id
 ),
 
 joined as (
     select
-        coalesce(billed.account_id, reporting.account_id) as account_id,
-        coalesce(billed.resource_id, reporting.resource_id) as resource_id,
-        coalesce(billed.resource_type, reporting.resource_type) as resource_type,
-        coalesce(billed.region, reporting.region) as region,
-        billed.billed_resource_id,
-        billed.resource_name,
-        billed.instance_type,
-        billed.operating_system,
-        billed.service_name as billed_service_name,
-        billed.first_billed_at,
-        billed.last_billed_at,
-        billed.first_instance_hour_at,
-        billed.last_instance_hour_at,
+        coalesce(placed.account_id, reporting.account_id) as account_id,
+        coalesce(placed.resource_id, reporting.resource_id) as resource_id,
+        coalesce(placed.resource_type, reporting.resource_type) as resource_type,
+        nullif(coalesce(placed.placed_region, reporting.region), '') as region,
+        placed.billed_resource_id,
+        placed.resource_name,
+        placed.instance_type,
+        placed.operating_system,
+        placed.service_name as billed_service_name,
+        placed.first_billed_at,
+        placed.last_billed_at,
+        placed.first_instance_hour_at,
+        placed.last_instance_hour_at,
         reporting.first_reported_at,
         reporting.last_reported_at
-    from billed
+    from placed
     full outer join reporting
         on
-            billed.account_id = reporting.account_id
-            and billed.resource_type = reporting.resource_type
-            and billed.resource_id = reporting.resource_id
+            placed.account_id = reporting.account_id
+            and placed.placed_region = reporting.region
+            and placed.resource_type = reporting.resource_type
+            and placed.resource_id = reporting.resource_id
 )
 
 select
-    md5(concat_ws('|', joined.account_id, joined.resource_type, joined.resource_id)) as resource_key,
+    md5(concat_ws('|', joined.account_id, coalesce(joined.region, ''), joined.resource_type, joined.resource_id))
+        as resource_key,
     joined.resource_id,
     joined.billed_resource_id,
     joined.resource_type,

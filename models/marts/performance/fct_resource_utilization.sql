@@ -36,6 +36,7 @@ resource_series as (
     inner join resources
         on
             series.account_id = resources.account_id
+            and series.region = resources.region
             and series.resource_id = resources.resource_id
             and metric_catalog.resource_type = resources.resource_type
 ),
