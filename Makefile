@@ -42,7 +42,7 @@ test: .venv/.installed-dev  ## lint and all tests (installs Chromium where it ca
 
 test-full: .venv/.installed-dev  ## the long checks
 	@bash tests/install_programs.sh
-	$(BIN)/python -m pytest -m full
+	ACCURACY_SEEDS=3 $(BIN)/python -m pytest -m full
 
 build: setup  ## build and test the models (dbt build)
 	$(BIN)/dbt build

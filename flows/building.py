@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ingest.ledger import hold_lock
+
 _CHECKOUT = Path(__file__).parents[1]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # Tables take the time and failures the attention; tests that pass are counted in dbt's own last line.
@@ -18,26 +20,40 @@ class BuildFailed(Exception):
 
 
 def build_models(tell: Callable[[str], object]) -> None:
-    """`dbt build` without unit tests, which prove the models and not the data.
+    """`dbt build` without unit tests, which prove the models and not the data. One build at a time on a database.
 
     Args:
         tell: called with each line worth reading, as it comes.
 
     Raises:
         BuildFailed: a model can't be built or a data test fails. Earlier marts of the models that failed stand.
+        IngestError: no database.
     """
     dbt = Path(sys.executable).with_name("dbt")
     command = [str(dbt), "build", "--exclude-resource-type", "unit_test"]
-    failures: list[str] = []
-    with subprocess.Popen(
-        command, cwd=_CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    lines: list[str] = []
+    with (
+        hold_lock("build", lambda: tell("waiting for another build on this database")),
+        subprocess.Popen(
+            command, cwd=_CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             text = _STAMP.sub("", _COLOURS.sub("", line).strip())
-            if re.search(r"\b(FAIL|ERROR)\b|Error in|Failure in|Database Error|failed:", text):
-                failures.append(text)
+            lines.append(text)
             if _WORTH_TELLING.search(text):
                 tell(text)
     if process.returncode != 0:
-        raise BuildFailed("dbt build failed: " + ("; ".join(failures) or f"exit code {process.returncode}"))
+        raise BuildFailed(f"dbt build failed: {_find_reasons(lines) or f'exit code {process.returncode}'}")
+
+
+def _find_reasons(lines: list[str]) -> str:
+    """dbt's own account of what failed, which ends its output, in one line: each node once, with its message."""
+    first = next((n for n, line in enumerate(lines) if _ACCOUNT.match(line)), len(lines))
+    told = [line for line in lines[first + 1 :] if line and not _NOT_A_REASON.match(line)]
+    return re.sub(r"; (?!Failure in|Error in)", ": ", "; ".join(told))
+
+
+_ACCOUNT = re.compile(r"Completed with|Encountered an error")
+_NOT_A_REASON = re.compile(r"compiled code at|Done\.|LINE \d+:|\^|See test failures|select \* from")

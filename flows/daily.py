@@ -18,6 +18,7 @@ from prefect.artifacts import create_table_artifact
 from flows.building import BuildFailed, build_models
 from flows.summary import describe_findings
 from ingest.errors import IngestError
+from notebooks.render import ReportFailed, render_report
 
 _REPORTS = Path(__file__).parents[1] / "reports"
 
@@ -26,7 +27,7 @@ class StepFailed(Exception):
     """A step of the flow ended without doing all that was asked; its text is one line per failure."""
 
 
-@task(name="load CUR", retries=2, retry_delay_seconds=[30, 300], persist_result=False)
+@task(name="load CUR", persist_result=False)
 def load_cur(source: str) -> list[dict[str, Any]]:
     """New and changed billing periods; a row per period for the run's artifact."""
     from ingest.cur.loading import sync_report
@@ -36,7 +37,7 @@ def load_cur(source: str) -> list[dict[str, Any]]:
     return [{"partition": each.partition_key, "outcome": each.outcome, "rows": each.row_count} for each in results]
 
 
-@task(name="load Cost Explorer", retries=2, retry_delay_seconds=[30, 300], persist_result=False)
+@task(name="load Cost Explorer", persist_result=False)
 def load_cost_explorer() -> list[dict[str, Any]]:
     """The last months' daily costs; a row per month for the run's artifact."""
     from ingest.cost_explorer import sync_costs
@@ -46,7 +47,7 @@ def load_cost_explorer() -> list[dict[str, Any]]:
     return [{"partition": each.partition_key, "outcome": "loaded", "rows": each.row_count} for each in results]
 
 
-@task(name="load CloudWatch", retries=2, retry_delay_seconds=[30, 300], persist_result=False)
+@task(name="load CloudWatch", persist_result=False)
 def load_cloudwatch() -> list[dict[str, Any]]:
     """Datapoints since the last collection; a row per account and region for the run's artifact."""
     from ingest.cloudwatch.loading import collect_metrics
@@ -65,8 +66,6 @@ def build() -> None:
 @task(name="write report", persist_result=False)
 def write_report() -> Path:
     """The waste report as HTML in `reports/`."""
-    from notebooks.render import render_report
-
     notebook = Path(__file__).parents[1] / "notebooks" / "waste_report.py"
     return render_report(notebook, _REPORTS / "waste_report.html", {})
 
@@ -79,7 +78,8 @@ def _raise_failures(errors: list[str]) -> None:
 @flow(name="daily", log_prints=False, persist_result=False, validate_parameters=True)
 def daily(source: str) -> list[str]:
     """Every step in turn. A source that fails doesn't keep the others from loading: the build then stands on what is
-    there, each figure with its own as-of time, and the failure is told at the end.
+    there, each figure with its own as-of time, and the failure is told at the end. Throttling and dropped connections
+    are retried where they happen, by boto3; what is left is for a person, or for the next run.
 
     Args:
         source: the CUR report, as `python -m ingest cur --source`.
@@ -119,9 +119,13 @@ def main() -> int:
     if not source:
         _tell("error: TIEOUT_CUR_SOURCE is not set; name the report as s3://bucket/prefix/report", sys.stderr)
         return 1
+    _tell(
+        "Starting Prefect's temporary server (about half a minute; PREFECT_API_URL names one that runs already).",
+        sys.stdout,
+    )
     try:
         failures = daily(source)
-    except (IngestError, StepFailed, BuildFailed) as error:
+    except (IngestError, StepFailed, BuildFailed, ReportFailed) as error:
         _tell(f"error: {error}", sys.stderr)
         return 1
     _tell(describe_findings(_REPORTS / "waste_report.html"), sys.stdout)

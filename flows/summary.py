@@ -26,9 +26,9 @@ def describe_findings(report: Path) -> str:
     lines += [_describe_month(month) for month in months[-3:]]
     lines += _describe_reconciliation(queries.get_reconciliation_summary())
     lines += [
-        f"Waste: {count_things(page.totals.count, 'finding')}; acting on them lowers the bill by "
-        f"{show_money(page.totals.net_savings_usd_per_month)} a month "
-        f"({show_money(page.totals.gross_savings_usd_per_month)} at list price).",
+        f"Waste: {count_things(page.totals.count, 'finding')}, worth "
+        f"{show_money(page.totals.gross_savings_usd_per_month)} a month at list price; the bill falls by at least "
+        f"{show_money(page.totals.net_savings_usd_per_month)} a month (hours under a commitment count nothing).",
         f"Judged: {judged.judged_count} resources; {judged.undecided_count} can't be judged yet, "
         f"{judged.waived_count} waived, {judged.not_applicable_count} not running.",
     ]
@@ -59,6 +59,8 @@ def _describe_month(month: MonthlyCost) -> str:
 
 
 def _describe_reconciliation(summary: ReconciliationSummary) -> list[str]:
+    if summary.statuses and summary.last_reconciled_date is None and not summary.disputed:
+        return ["Not compared with Cost Explorer yet."]
     parts = [
         f"{show_money(status.cur_unblended_cost_usd)} {show_word(status.reconciliation_status)}"
         for status in summary.statuses

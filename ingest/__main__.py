@@ -32,6 +32,7 @@ def _build_parser() -> argparse.ArgumentParser:
     cur = commands.add_parser("cur", help="load what is new or changed of a Cost & Usage Report")
     cur.add_argument("--source", required=True, help="s3://bucket/prefix/report, or a local folder of the same layout")
     cur.add_argument("--period", action="append", type=_period, help="only this month (YYYY-MM); may be repeated")
+    cur.add_argument("--replace", action="store_true", help="take the place of another report of the same payer")
     cur.set_defaults(run=_run_cur)
 
     cloudwatch = commands.add_parser("cloudwatch", help="collect metrics from where the last collection ended")
@@ -65,7 +66,7 @@ def _month_count(text: str) -> int:
 def _run_cur(options: argparse.Namespace) -> int:
     from ingest.cur.loading import sync_report  # pyarrow and boto3 take a second to import: only where needed
 
-    results = sync_report(options.source, options.period)
+    results = sync_report(options.source, options.period, is_replacing=options.replace)
     for result in results:
         if not result.error:
             print(f"{result.partition_key}: {result.outcome}, {result.row_count:,} rows read")

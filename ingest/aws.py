@@ -41,7 +41,7 @@ def open_account(role_arn: str | None = None) -> Account:
     Raises:
         IngestError: no credentials, or the role can't be assumed.
     """
-    with explained("AWS credentials"):
+    with explained("AWS (sts:GetCallerIdentity)"):
         session = boto3.Session()
         if session.region_name is None:
             session = boto3.Session(region_name=_DEFAULT_REGION)
@@ -90,7 +90,7 @@ def explained(place: str) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "unknown error")
         message = " ".join(error.response.get("Error", {}).get("Message", "").split())
         raise IngestError(f"{place}: AWS answered {code} ({message}){_remedy(code)}") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         raise IngestError(f"{place}: {' '.join(str(error).split())}") from error
 
 

@@ -76,6 +76,7 @@ def sync_costs(months: int = MONTHS, today: date | None = None) -> list[MonthRes
         IngestError: no credentials or no database.
     """
     ledger.create_raw_schema()
+    ledger.refuse_other_origin()
     account = open_account()
     results = []
     for first, end in plan_months(today or datetime.now(UTC).date(), months):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ingest import database, embedded_postgres, environment
+from ingest import database, embedded_postgres, environment, ledger
 from ingest.errors import IngestError
 
 
@@ -34,6 +34,7 @@ def start(arguments: argparse.Namespace) -> int:
     """Have a database ready, and say which."""
     _check_env_file()
     database.prepare()
+    ledger.create_raw_schema()  # so that `dbt build` works before the first load
     print(_describe())
     return 0
 

@@ -1,12 +1,16 @@
 """The ledger `raw.loads`: written in the transaction of the rows it speaks of, read to know what is there already."""
 
 import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingest.database import connect
+from ingest.database import connect, describe_server
+from ingest.errors import IngestError
 
 _SCHEMA = Path(__file__).with_name("raw_schema.sql")
 
@@ -51,6 +55,45 @@ def lock_partition(cursor: Any, source_name: str, partition_key: str) -> None:
     cursor.fetchall()
 
 
+def read_origin() -> str:
+    """Whose data this process loads: `demo` where TIEOUT_DATA_ORIGIN says so, else `account`."""
+    return os.environ.get("TIEOUT_DATA_ORIGIN") or "account"
+
+
+def refuse_other_origin() -> None:
+    """Stop before data of the demo and of a real account stand in one database.
+
+    Raises:
+        IngestError: the database holds loads of the other kind, or can't be reached.
+    """
+    with connect() as connection:
+        found = connection.execute(
+            "select source_uri from raw.loads where is_current and origin <> %s limit 1", [read_origin()]
+        ).fetchone()
+    if found is not None:
+        kind = "the demo's data" if read_origin() == "account" else "a real account's data"
+        raise IngestError(
+            f"{describe_server()} holds {kind} ({found[0]}), and the two would mix: set PGDATABASE to another "
+            "database, or remove this one with `make clean`"
+        )
+
+
+@contextmanager
+def hold_lock(name: str, tell_waiting: Callable[[], object]) -> Iterator[None]:
+    """Be the only one on this database to do `name`; `tell_waiting` is called once where somebody else is at it.
+
+    Raises:
+        IngestError: the database can't be reached.
+    """
+    with connect(autocommit=True) as connection:
+        key = f"tieout {name}"
+        free = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
+        if free is None or not free[0]:
+            tell_waiting()
+            connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [key])
+        yield
+
+
 def begin_load(cursor: Any, source_name: str, partition_key: str, source_uri: str, source_version: str) -> Load:
     """Draw a load id. A load that never commits leaves a hole in the numbers and nothing else."""
     cursor.execute("select nextval(pg_get_serial_sequence('raw.loads', 'load_id'))")
@@ -78,8 +121,10 @@ def record_load(cursor: Any, load: Load) -> None:
         """
         insert into raw.loads (
             load_id, source_name, partition_key, source_uri, source_version, row_count, byte_count, request_count,
-            data_from_at, data_until_at, statistics, started_at
-        ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9::timestamptz, $10::timestamptz, $11::text::jsonb, $12::timestamptz)
+            data_from_at, data_until_at, statistics, started_at, origin
+        ) values (
+            $1, $2, $3, $4, $5, $6, $7, $8, $9::timestamptz, $10::timestamptz, $11::text::jsonb, $12::timestamptz, $13
+        )
         """,
         (
             load.load_id,
@@ -94,6 +139,7 @@ def record_load(cursor: Any, load: Load) -> None:
             _text(load.data_until_at),
             json.dumps(load.statistics, sort_keys=True),
             _text(load.started_at),
+            read_origin(),
         ),
     )
 

@@ -19,6 +19,8 @@ create table if not exists raw.loads (
     started_at timestamptz not null,
     loaded_at timestamptz not null default clock_timestamp()
 );
+-- account, or demo: the two are never mixed in one database.
+alter table raw.loads add column if not exists origin text not null default 'account';
 create index if not exists loads_current_idx on raw.loads (source_name, partition_key) where is_current;
 
 -- CUR line items: one partition a load, so that a month is put in place, or replaced, in one instant and without dead rows.

@@ -80,7 +80,7 @@ with st.container(border=True):
         services = choose("Service", "service", values.services)
     with places[3]:
         rules = choose("Rule", "rule", values.rules)
-    minimum_savings = places[4].number_input("Net savings from, $ a month", min_value=0.0, step=10.0, key="savings")
+    minimum_savings = places[4].number_input("Net from, $ a month", min_value=0.0, step=10.0, key="savings")
     minimum_confidence = places[5].number_input(
         "Confidence from, %", min_value=0, max_value=100, step=5, key="confidence"
     )

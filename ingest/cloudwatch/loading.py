@@ -49,6 +49,7 @@ def collect_metrics(regions: list[str] | None = None, now: datetime | None = Non
         IngestError: no credentials, no database, or a broken catalogue.
     """
     ledger.create_raw_schema()
+    ledger.refuse_other_origin()
     catalog = read_catalog()
     end_at = (now or datetime.now(UTC)).replace(minute=0, second=0, microsecond=0)
     chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split() or _find_regions()

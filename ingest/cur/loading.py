@@ -36,12 +36,13 @@ class PeriodResult:
     error: str = ""
 
 
-def sync_report(source: str, periods: list[str] | None = None) -> list[PeriodResult]:
+def sync_report(source: str, periods: list[str] | None = None, *, is_replacing: bool = False) -> list[PeriodResult]:
     """Load what is new or changed of a report, newest period first.
 
     Args:
         source: `s3://bucket/prefix/report` or a local folder of the same layout.
         periods: only these billing periods (YYYY-MM); all that are delivered where None.
+        is_replacing: take the place of another report of the same payer, month by month, instead of refusing.
 
     Returns:
         One result a period. A period that fails leaves its earlier rows whole and doesn't stop the others.
@@ -50,6 +51,7 @@ def sync_report(source: str, periods: list[str] | None = None) -> list[PeriodRes
         IngestError: the source or the database can't be read at all, or a period asked for isn't delivered.
     """
     ledger.create_raw_schema()
+    ledger.refuse_other_origin()
     store = open_store(source)
     results: list[PeriodResult] = []
     manifests: list[Manifest] = []
@@ -68,13 +70,13 @@ def sync_report(source: str, periods: list[str] | None = None) -> list[PeriodRes
         # Reports of two accounts may well have the same name.
         partition_key = f"{manifest.owner_account_id}/{manifest.report_name}/{manifest.period}"
         try:
-            results.append(_sync_period(store, manifest, partition_key))
+            results.append(_sync_period(store, manifest, partition_key, is_replacing))
         except IngestError as error:
             results.append(PeriodResult(partition_key, "failed", error=str(error)))
     return results
 
 
-def _sync_period(store: ObjectStore, manifest: Manifest, partition_key: str) -> PeriodResult:
+def _sync_period(store: ObjectStore, manifest: Manifest, partition_key: str, is_replacing: bool) -> PeriodResult:
     with bulk.open_load() as (connection, cursor):
         ledger.lock_partition(cursor, SOURCE_NAME, partition_key)
         current = ledger.find_current_loads(cursor, SOURCE_NAME, partition_key)
@@ -96,9 +98,14 @@ def _sync_period(store: ObjectStore, manifest: Manifest, partition_key: str) -> 
         _store_attributes(cursor, load.load_id, attributes)
         _check_period(cursor, table, manifest)
         _describe(cursor, table, load)
-        _refuse_second_report(cursor, load, manifest)
+        others = _find_other_reports(cursor, load, manifest)
+        if others and not is_replacing:
+            raise IngestError(
+                f"{manifest.place}: {manifest.period} of this payer is loaded already from {others[0][1]}, and the "
+                "bill would count twice; load one report per payer, or take the other's place with --replace"
+            )
         load.request_count = store.request_count - requests_before
-        _put_in_place(cursor, table, load, [load_id for load_id, _ in current])
+        _put_in_place(cursor, table, load, [load_id for load_id, _ in [*current, *others]])
         ledger.record_load(cursor, load)
         connection.commit()
     _log.info("%s: loaded, %s rows", partition_key, f"{load.row_count:,}")
@@ -209,11 +216,13 @@ def _describe(cursor: Any, table: str, load: ledger.Load) -> None:
     load.data_until_at = max((row[3] for row in rows if row[3] is not None), default=None)
 
 
-def _refuse_second_report(cursor: Any, load: ledger.Load, manifest: Manifest) -> None:
-    """Two reports of one payer hold the same charges: both together would double the bill."""
+def _find_other_reports(cursor: Any, load: ledger.Load, manifest: Manifest) -> list[tuple[int, str]]:
+    """(load_id, source_uri) of other reports' loads of this payer and month: both together would double the bill."""
+    # Two reports at the same instant hold different partitions: one waits here until the other has committed.
+    ledger.lock_partition(cursor, SOURCE_NAME, f"month {manifest.period}")
     cursor.execute(
         """
-        select other.source_uri
+        select other.load_id, other.source_uri
         from raw.loads as other
         where
             other.source_name = $1
@@ -229,12 +238,7 @@ def _refuse_second_report(cursor: Any, load: ledger.Load, manifest: Manifest) ->
             json.dumps(load.statistics["payer_account_ids"]),
         ),
     )
-    found = cursor.fetchone()
-    if found is not None:
-        raise IngestError(
-            f"{manifest.place}: {manifest.period} of this payer is loaded already from {found[0]}, and the bill would "
-            "count twice; load one report per payer, or set PGDATABASE to another database"
-        )
+    return [(int(row[0]), str(row[1])) for row in cursor.fetchall()]
 
 
 def _put_in_place(cursor: Any, table: str, load: ledger.Load, replaced: list[int]) -> None:

@@ -1,4 +1,4 @@
--- A bill can't tell of usage after it was delivered: an as-of instant in the future would make every open day look complete.
+-- A bill can't tell of usage after it was delivered: an as-of instant in the future would make open days look complete.
 with as_of as (
     select * from {{ ref('int_as_of_instants_found') }}
 ),

@@ -13,12 +13,22 @@ with line_items as (
     group by billing_period_start_date, line_item_type
 ),
 
+amortized as (
+    select
+        billing_period_start_date,
+        line_item_type,
+        sum(amortized_cost_usd) as amortized_cost_usd
+    from {{ ref('int_line_items_amortized') }}
+    group by billing_period_start_date, line_item_type
+),
+
 resource_costs as (
     select
         billing_period_start_date,
         line_item_type,
         sum(line_item_count) as line_item_count,
         sum(unblended_cost_usd) as unblended_cost_usd,
+        sum(amortized_cost_usd) as amortized_cost_usd,
         sum(blended_cost_usd) as blended_cost_usd
     from {{ ref('fct_resource_costs_daily') }}
     group by billing_period_start_date, line_item_type
@@ -37,7 +47,12 @@ full outer join resource_costs
     on
         line_items.billing_period_start_date = resource_costs.billing_period_start_date
         and line_items.line_item_type = resource_costs.line_item_type
+full outer join amortized
+    on
+        resource_costs.billing_period_start_date = amortized.billing_period_start_date
+        and resource_costs.line_item_type = amortized.line_item_type
 where
-    line_items.line_item_count is distinct from resource_costs.line_item_count
+    amortized.amortized_cost_usd is distinct from resource_costs.amortized_cost_usd
+    or line_items.line_item_count is distinct from resource_costs.line_item_count
     or line_items.unblended_cost_usd is distinct from resource_costs.unblended_cost_usd
     or line_items.blended_cost_usd is distinct from resource_costs.blended_cost_usd

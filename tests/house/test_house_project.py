@@ -17,7 +17,7 @@ LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-setup.txt")
 TARGETS = {"setup", "demo", "up", "down", "test", "test-full", "build", "app", "api", "report", "lint", "bench"}
 TARGETS |= {"accuracy", "docs", "clean"}
 # Set by `ingest.environment` for its own children; nobody else may set it.
-INTERNAL_VARIABLES = {"TIEOUT_OWN_VARIABLES"}
+INTERNAL_VARIABLES = {"TIEOUT_OWN_VARIABLES", "TIEOUT_DATA_ORIGIN"}
 # Names the file that the others stand in, so it can't stand there itself.
 OUTSIDE_THE_FILE = {"TIEOUT_ENV_FILE"}
 

@@ -1,5 +1,5 @@
--- One row per resource id that appears in the bill of an account, with its kind, its region and the short id that CloudWatch
--- knows it by.
+-- One row per resource id that appears in the bill of an account, with its kind, its region and the short id that
+-- CloudWatch knows it by.
 with line_items as (
     select * from {{ ref('int_line_items_classified') }}
     where
@@ -16,7 +16,7 @@ billed as (
         account_id,
         billed_resource_id,
         mode() within group (order by service_code) as most_billed_service_code,
-        -- A machine from the Marketplace is billed under the software's product code as well as under its own service's.
+        -- A machine from the Marketplace is billed under the software's product code as well as its own service's.
         array_agg(distinct service_code) as service_codes,
         mode() within group (order by region) filter (where region <> '') as line_item_region,
         min(usage_start_at) as first_billed_at,
@@ -67,7 +67,9 @@ select
     billed.resource_name,
     -- An ARN says its region itself; a plain id is as unique as AWS makes it.
     coalesce(
-        case when billed.billed_resource_id like 'arn:%' then nullif(split_part(billed.billed_resource_id, ':', 4), '') end,
+        case
+            when billed.billed_resource_id like 'arn:%' then nullif(split_part(billed.billed_resource_id, ':', 4), '')
+        end,
         billed.line_item_region
     ) as region,
     coalesce(typed.resource_id, billed.billed_resource_id) as resource_id,
