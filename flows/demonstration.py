@@ -99,9 +99,9 @@ def _judge() -> str:
     scores = scoring.score(evaluations, scoring.read_answers(_DIRECTORY))
     heading = ["", "How right it is (the simulated account's answer key, which no model reads)"]
     explanation = (
-        "The rule asks, as Compute Optimizer does, for a CPU that never reaches 5 %, and looks back 32 days: one update\n"
-        "run clears a machine. It misses more than it flags wrongly (docs/accuracy.md). Net savings leave out what other\n"
-        "usage would take over from a commitment: they are a lower bound."
+        "The rule asks, as Compute Optimizer does, for a CPU that never reaches 5 % in 32 days: one update run\n"
+        "clears a machine, so it misses more than it flags wrongly (docs/accuracy.md). Net savings leave out what\n"
+        "other usage would take over from a commitment: they are a lower bound."
     )
     return "\n".join([*heading, *(scoring.describe(score) for score in scores), explanation])
 

@@ -95,7 +95,7 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
                 where line_item_line_item_type = 'DiscountedUsage' limit 1
             )
             """,
-            {"assert_reservations_balance", "assert_cash_equals_accrual"},
+            {"assert_reservations_balance", "assert_cash_equals_accrual", "assert_costs_tie_out_to_line_items"},
             id="effective cost of a reservation",
         ),
         pytest.param(
@@ -108,6 +108,16 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
             """,
             {"assert_savings_plans_balance", "assert_cash_equals_accrual", "assert_costs_tie_out_to_line_items"},
             id="negation of a plan",
+        ),
+        pytest.param(
+            f"""
+            update raw.cur_line_items set
+                line_item_usage_start_date = now() + interval '30 days',
+                line_item_usage_end_date = now() + interval '30 days 1 hour'
+            where (ctid, tableoid) in ({ONE_USAGE})
+            """,
+            {"assert_costs_reach_no_further_than_their_load"},
+            id="usage in the future",
         ),
         pytest.param(
             """
