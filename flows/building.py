@@ -56,4 +56,4 @@ def _find_reasons(lines: list[str]) -> str:
 
 
 _ACCOUNT = re.compile(r"Completed with|Encountered an error")
-_NOT_A_REASON = re.compile(r"compiled code at|Done\.|LINE \d+:|\^|See test failures|select \* from")
+_NOT_A_REASON = re.compile(r"compiled code at|Done\.|LINE \d+:|\^|See test failures")
