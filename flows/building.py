@@ -45,10 +45,10 @@ def build_models(tell: Callable[[str], object]) -> None:
             if _WORTH_TELLING.search(text):
                 tell(text)
     if process.returncode != 0:
-        raise BuildFailed(f"dbt build failed: {_find_reasons(lines) or f'exit code {process.returncode}'}")
+        raise BuildFailed(f"dbt build failed: {find_reasons(lines) or f'exit code {process.returncode}'}")
 
 
-def _find_reasons(lines: list[str]) -> str:
+def find_reasons(lines: list[str]) -> str:
     """dbt's own account of what failed, which ends its output, in one line: each node once, with its message."""
     first = next((n for n, line in enumerate(lines) if _ACCOUNT.match(line)), len(lines))
     told = [line for line in lines[first + 1 :] if line and not _NOT_A_REASON.match(line)]

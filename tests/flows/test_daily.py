@@ -5,6 +5,10 @@ The flow's functions are called without Prefect's server around them; `test_demo
 
 import datetime as clock
 import logging
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +17,11 @@ import pytest
 
 from demo.wire import Request, ServiceError
 from flows import daily
-from flows.building import BuildFailed, build_models
+from flows.building import BuildFailed, build_models, find_reasons
 from ingest import cost_explorer
 from ingest.cloudwatch import loading
 from ingest.errors import IngestError
+from ingest.ledger import hold_lock
 from tests.app.marts_fixture import environment
 from tests.conftest import Estate
 from tests.simulated import SOURCE, Cloud, Product
@@ -160,20 +165,48 @@ def test_no_database(artifacts: list[dict[str, Any]], product: Product, tmp_path
         daily.load_cur("s3://anything/at/all")
 
 
-def test_builds_tell_their_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is worth a line is passed on; the exit code alone decides."""
-    import subprocess
-    import sys
-
-    text = "\x1b[0m10:00:00  1 of 2 OK created sql table model marts.a [SELECT 5 in 1s]\n"
-    text += "10:00:01  2 of 2 PASS not_null_a\n"
+def fake_dbt(text: str) -> Any:
+    """In dbt's stead, a process that prints this."""
     genuine = subprocess.Popen
 
     def start(command: list[str], **options: Any) -> Any:
         return genuine([sys.executable, "-c", f"print({text!r})"], **options)
 
+    return start
+
+
+def test_builds_tell_their_progress(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is worth a line is passed on; the exit code alone decides."""
+    text = "\x1b[0m10:00:00  1 of 2 OK created sql table model marts.a [SELECT 5 in 1s]\n"
+    text += "10:00:01  2 of 2 PASS not_null_a\n"
     told: list[str] = []
-    with monkeypatch.context() as patch:
-        patch.setattr("flows.building.subprocess.Popen", start)
+    with environment(product.environment), monkeypatch.context() as patch:
+        patch.setattr("flows.building.subprocess.Popen", fake_dbt(text))
         build_models(told.append)
     assert told == ["1 of 2 OK created sql table model marts.a [SELECT 5 in 1s]"]
+
+
+def test_a_second_build_waits_for_the_first(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    with environment(product.environment), monkeypatch.context() as patch:
+        patch.setattr("flows.building.subprocess.Popen", fake_dbt("10:00:00  OK created sql table model marts.a"))
+        with hold_lock("build", lambda: pytest.fail("nobody else builds")):
+            second = threading.Thread(target=build_models, args=(told.append,))
+            second.start()
+            deadline = time.monotonic() + 30
+            while not told and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert told == ["waiting for another build on this database"]
+        second.join(30)
+    assert told[1:] == ["OK created sql table model marts.a"]
+
+
+def test_a_failed_build_tells_each_reason_once() -> None:
+    lines = ["1 of 2 ERROR creating sql table model marts.a", "", "Completed with 2 errors:", ""]
+    lines += ["Failure in model a (models/a.sql)", "Database Error in model a (models/a.sql)"]
+    lines += ['relation "b" does not exist', "LINE 22:     select * from b", "^", "compiled code at target/a.sql", ""]
+    lines += ["Failure in test t (tests/t.sql)", "Got 3 results, configured to fail if != 0", "Done. PASS=1 ERROR=2"]
+    assert find_reasons(lines) == (
+        'Failure in model a (models/a.sql): Database Error in model a (models/a.sql): relation "b" does not exist; '
+        "Failure in test t (tests/t.sql): Got 3 results, configured to fail if != 0"
+    )
