@@ -61,7 +61,7 @@ def render_report(notebook: Path, output_html: Path, parameters: Mapping[str, An
         raise ReportFailed(f"{notebook}: no such notebook; there are: {known}")
     source = jupytext.read(notebook)
     check_parameters(notebook, source, parameters or {})
-    output_html.parent.mkdir(parents=True, exist_ok=True)
+    output_html.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the bill is nobody else's business
     executed = output_html.with_suffix(".ipynb")
     jupytext.write(source, executed)
     path = str(executed).replace("{", "{{").replace("}", "}}")  # papermill fills a path's braces with the parameters

@@ -109,8 +109,9 @@ def test_parameters_narrow_it(tmp_path: Path, filled: None) -> None:
 
 
 def test_a_report_of_nothing(tmp_path: Path, empty: None) -> None:
-    assert render.main(["waste_report", "--output", str(tmp_path / "own.html")]) == 0
-    text = Reader((tmp_path / "own.html").read_text()).text
+    assert render.main(["waste_report", "--output", str(tmp_path / "new" / "own.html")]) == 0
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700, "a bill is nobody else's business"
+    text = Reader((tmp_path / "new" / "own.html").read_text()).text
     assert "Costs as of unknown" in text
     assert "No finding." in text
 
