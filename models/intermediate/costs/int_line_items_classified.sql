@@ -1,7 +1,16 @@
 -- What each line item counts as. One row per line item; none is dropped: an unknown type becomes the class `unknown`,
 -- keeps its unblended cost, and is reported by a test.
 with line_items as (
-    select * from {{ ref('stg_cur__line_items') }}
+    select
+        *,
+        -- A returned Savings Plan gives its upfront fee back; the fee was never in the amortized cost.
+        coalesce(
+            line_item_type = 'Refund'
+            and service_code = 'ComputeSavingsPlans'
+            and description like 'Refund for one-time fee for Savings Plan ID%',
+            false
+        ) as is_returned_savings_plan
+    from {{ ref('stg_cur__line_items') }}
 ),
 
 attributes as (
@@ -23,20 +32,11 @@ select
     line_items.service_code = 'AmazonEC2'
     and line_items.usage_type ~ '(BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage)' as is_ec2_instance_usage,
     case
-        -- A returned Savings Plan gives its upfront fee back; the fee was never in the amortized cost.
-        when
-            line_items.line_item_type = 'Refund'
-            and line_items.service_code = 'ComputeSavingsPlans'
-            and line_items.description like 'Refund for one-time fee for Savings Plan ID%'
-            then 'commitment_purchase'
+        when line_items.is_returned_savings_plan then 'commitment_purchase'
         else coalesce(line_item_types.charge_class, 'unknown')
     end as charge_class,
     case
-        when
-            line_items.line_item_type = 'Refund'
-            and line_items.service_code = 'ComputeSavingsPlans'
-            and line_items.description like 'Refund for one-time fee for Savings Plan ID%'
-            then 'zero'
+        when line_items.is_returned_savings_plan then 'zero'
         else coalesce(line_item_types.amortized_cost_basis, 'unblended')
     end as amortized_cost_basis,
     -- How far the line proves usage: some usage (a hosted zone) is billed at once for the whole month, ahead of time.
