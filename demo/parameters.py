@@ -7,29 +7,45 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from demo.errors import DemoError
 
 SMALLEST_ESTATE = 60
+REPORT_FORMS = ("legacy-csv", "legacy-parquet", "exports-csv", "exports-parquet")
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Seed, the simulated present, and the number of resources (root volumes not counted).
+    """Seed, the simulated present at the start, the number of resources, and what is billed and written.
 
-    ``end_hour`` counts whole hours since 1970-01-01T00:00Z. Raises DemoError where the estate would be too small to
-    hold every planted case once.
+    ``end_hour`` counts whole hours since 1970-01-01T00:00Z. ``months``: billing periods, the open one included;
+    ``hourly_days``: periods that reach into the last so many days are reported by the hour, earlier ones by the day.
+    ``reports``: one or more of REPORT_FORMS. Raises DemoError for values that can't be.
     """
 
     seed: int
     end_hour: int
-    resources: int = 120
+    resources: int = 300
+    months: int = 13
+    hourly_days: int = 90
+    negotiated_discount_pct: int = 0
+    reports: tuple[str, ...] = ("legacy-csv",)
 
     def __post_init__(self) -> None:
         if self.resources < SMALLEST_ESTATE:
             raise DemoError(
                 f"--resources {self.resources}: every planted case needs a place; ask for {SMALLEST_ESTATE} or more"
             )
+        if not 1 <= self.months <= 60:
+            raise DemoError(f"--months {self.months}: ask for 1 to 60 billing periods")
+        if self.hourly_days < 1:
+            raise DemoError(f"--hourly-days {self.hourly_days}: ask for 1 day or more")
+        if not 0 <= self.negotiated_discount_pct <= 50:
+            raise DemoError(f"--negotiated-discount {self.negotiated_discount_pct}: ask for 0 to 50 percent")
+        unknown = [name for name in self.reports if name not in REPORT_FORMS]
+        if unknown or not self.reports:
+            raise DemoError(f"--report {', '.join(unknown) or 'nothing'}: ask for some of {', '.join(REPORT_FORMS)}")
 
     @property
     def end(self) -> datetime:
@@ -38,12 +54,28 @@ class Parameters:
 
     def as_dict(self) -> dict[str, object]:
         """The parameters as they are kept beside the files."""
-        return {"seed": self.seed, "end": self.end.isoformat(), "resources": self.resources}
+        return {
+            "seed": self.seed,
+            "end": self.end.isoformat(),
+            "resources": self.resources,
+            "months": self.months,
+            "hourly_days": self.hourly_days,
+            "negotiated_discount_pct": self.negotiated_discount_pct,
+            "reports": list(self.reports),
+        }
 
     @classmethod
-    def from_dict(cls, raw: dict[str, object]) -> Parameters:
+    def from_dict(cls, raw: dict[str, Any]) -> Parameters:
         """The inverse of as_dict."""
-        return cls(int(str(raw["seed"])), parse_end(str(raw["end"])), int(str(raw["resources"])))
+        return cls(
+            int(raw["seed"]),
+            parse_end(str(raw["end"])),
+            int(raw["resources"]),
+            int(raw["months"]),
+            int(raw["hourly_days"]),
+            int(raw["negotiated_discount_pct"]),
+            tuple(raw["reports"]),
+        )
 
 
 def parse_end(text: str | None) -> int:

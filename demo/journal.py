@@ -1,0 +1,56 @@
+"""The clock and the hand: how far the account's present was advanced, and what was done to it, kept as one JSON file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from demo.errors import DemoError
+
+JOURNAL_FILE = "journal.json"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something done to the account at an hour, under the name of AWS's action (StopInstances, DeleteVolume ...).
+
+    ``details``: what the action needs besides the resource, like {"InstanceType": "m5.large"}.
+    """
+
+    hour: int
+    account_id: str
+    region: str
+    action: str
+    resource_id: str
+    details: dict[str, Any] = field(hash=False, default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """``now``: the simulated present in hours since the epoch. ``events``: in the order in which they were done."""
+
+    now: int
+    events: tuple[Event, ...] = ()
+
+
+def read_journal(directory: Path, start: int) -> Journal:
+    """The journal of a folder; where there is none the account stands at ``start``. Raises DemoError on a damaged one."""
+    path = directory / JOURNAL_FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return Journal(int(raw["now"]), tuple(Event(**event) for event in raw["events"]))
+    except FileNotFoundError:
+        return Journal(start)
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DemoError(f"{path} is damaged ({error}); delete {directory} and generate the account anew") from error
+
+
+def write_journal(directory: Path, journal: Journal) -> None:
+    """Put the journal in place in one step."""
+    path = directory / JOURNAL_FILE
+    scratch = path.with_suffix(".tmp")
+    state = {"now": journal.now, "events": [asdict(event) for event in journal.events]}
+    scratch.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+    scratch.replace(path)

@@ -1,0 +1,1 @@
+"""The truth behind CloudWatch: every metric's samples, made from latent demand and background load."""

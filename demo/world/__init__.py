@@ -1,0 +1,1 @@
+"""What exists and what is brought to it: accounts, resources, latent demand, labels. Knows no price, bill or metric."""
