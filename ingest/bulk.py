@@ -1,5 +1,7 @@
 """Arrow batches into PostgreSQL by binary COPY, inside the transaction of their load."""
 
+import queue
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,23 +38,57 @@ def copy_batches(
     Raises:
         Whatever the iterator itself raised, which Arrow's stream interface would reduce to its text.
     """
-    failure: list[Exception] = []
-
-    def watched() -> Iterator[pa.RecordBatch]:
+    place: dict[str, Any] = {"temporary": True} if is_temporary else {"db_schema_name": "raw"}
+    with _ReadAhead(batches) as ahead:
+        reader = pa.RecordBatchReader.from_batches(schema, iter(ahead))
         try:
-            yield from batches
+            return int(cursor.adbc_ingest(table, reader, mode="append", **place))
         except Exception as error:
-            failure.append(error)
+            if ahead.failure is not None:
+                raise ahead.failure from error
             raise
 
-    reader = pa.RecordBatchReader.from_batches(schema, watched())
-    place: dict[str, Any] = {"temporary": True} if is_temporary else {"db_schema_name": "raw"}
-    try:
-        return int(cursor.adbc_ingest(table, reader, mode="append", **place))
-    except Exception as error:
-        if failure:
-            raise failure[0] from error
-        raise
+
+class _ReadAhead:
+    """Batches made by a thread of their own, a few ahead: reading and typing go on while the database takes rows."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch], depth: int = 3):
+        self.failure: Exception | None = None
+        self._batches = batches
+        self._made: queue.Queue[pa.RecordBatch | None] = queue.Queue(depth)
+        self._is_left = threading.Event()
+        self._thread = threading.Thread(target=self._make, name="read-ahead", daemon=True)
+
+    def __enter__(self) -> "_ReadAhead":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # The taker may have failed: the maker must neither wait for room for ever nor outlive the file it reads.
+        self._is_left.set()
+        while self._thread.is_alive():
+            try:
+                self._made.get(timeout=0.05)
+            except queue.Empty:
+                continue
+        self._thread.join()
+
+    def _make(self) -> None:
+        try:
+            for batch in self._batches:
+                if self._is_left.is_set():
+                    return
+                self._made.put(batch)
+        except Exception as error:
+            self.failure = error
+        finally:
+            self._made.put(None)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        while (batch := self._made.get()) is not None:
+            yield batch
+        if self.failure is not None:
+            raise self.failure
 
 
 def copy_table(cursor: Any, table: str, rows: pa.Table, *, is_temporary: bool = False) -> int:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -32,8 +33,8 @@ def read_batches(path: Path, place: str, data_format: str) -> Iterator[pa.Record
 
     Yields:
         Batches with every column of CORE_COLUMNS (text: string; number: decimal128(38, 18); instant:
-        timestamp[us, UTC]; null where the delivery lacks the column) and `attributes`: a JSON object of the other
-        columns' non-empty values.
+        timestamp[us, UTC]; null where the delivery lacks the column) and `attributes` (dictionary of
+        strings): a JSON object of the other columns' non-empty values.
 
     Raises:
         IngestError: the file can't be read to its end, or a value isn't of its column's type.
@@ -135,17 +136,36 @@ def _empty_to_null(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
 
 
-def _to_json(columns: dict[str, pa.Array], row_count: int) -> pa.Array:
-    """One JSON object a row, in the order of the names, without empty values."""
+def _to_json(columns: dict[str, pa.Array], row_count: int) -> pa.DictionaryArray:
+    """One JSON object a row, in the order of the names, without empty values; each distinct text is made once a run.
+
+    A report's rows come resource by resource, hour by hour: in these columns a row mostly equals the one before, so
+    only the first of each run of equal rows is spelled.
+    """
+    if not columns or not row_count:
+        return pa.array(["{}"] * row_count, pa.string()).dictionary_encode()
+    is_first = np.zeros(row_count, dtype=bool)
+    is_first[0] = True
+    for values in columns.values():
+        is_first[1:] |= _differ_from_previous(values)
+    firsts = pa.array(np.flatnonzero(is_first))
     members = []
     for name in sorted(columns):
-        text = _empty_to_null(columns[name].cast(pa.string()))
+        text = _empty_to_null(columns[name].take(firsts).cast(pa.string()))
         member = pc.binary_join_element_wise(f',"{_escape(name)}":"', _escape_array(text), '"', "")
         members.append(pc.fill_null(member, ""))
-    if not members:
-        return pa.array(["{}"] * row_count, pa.string())
     joined = pc.binary_join_element_wise(*members, "")
-    return pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, start=1), "}", "")
+    texts = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, start=1), "}", "").dictionary_encode()
+    runs = pa.array(np.cumsum(is_first) - 1)
+    return pa.DictionaryArray.from_arrays(texts.indices.take(runs), texts.dictionary)
+
+
+def _differ_from_previous(values: pa.Array) -> np.ndarray:
+    """Of each value but the first, whether it differs from the one before; nulls equal each other."""
+    if values.null_count == len(values):
+        return np.zeros(len(values) - 1, dtype=bool)
+    codes = values.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)
+    return np.asarray(codes[1:] != codes[:-1])
 
 
 def _escape(text: str) -> str:

@@ -8,6 +8,7 @@ partition, drops the one it replaces and writes the ledger row. Killed anywhere,
 import json
 import logging
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -91,10 +92,7 @@ def _sync_period(store: ObjectStore, manifest: Manifest, partition_key: str, is_
         table = f"cur_line_items_{load.load_id}"
         cursor.execute(f"create table raw.{table} (like raw.cur_line_items including defaults)")
         attributes: dict[str, int] = {}
-        for number, file in enumerate(files, start=1):
-            load.row_count += _copy_file(cursor, store, file, number, load.load_id, table, attributes)
-            load.byte_count += file.byte_count
-            _log.info("%s: file %d of %d, %s rows", partition_key, number, len(files), f"{load.row_count:,}")
+        bulk.copy_batches(cursor, table, _SCHEMA, _read_files(store, files, load, attributes))
         _store_attributes(cursor, load.load_id, attributes)
         _check_period(cursor, table, manifest)
         _describe(cursor, table, load)
@@ -119,28 +117,25 @@ def _data_format(key: str, place: str) -> str:
     raise IngestError(f"{place}: neither .csv.gz, .csv nor .parquet; export the report as one of these")
 
 
-def _copy_file(
-    cursor: Any,
-    store: ObjectStore,
-    file: StoredObject,
-    number: int,
-    load_id: int,
-    table: str,
-    attributes: dict[str, int],
-) -> int:
-    """Copy one file's rows into the period's table; returns their count."""
-    place = f"{store.uri}/{file.key}"
-    data_format = _data_format(file.key, place)
-    with tempfile.TemporaryDirectory(prefix="tieout-") as folder:
-        path = Path(folder) / "data"
-        byte_count = store.fetch(file.key, path)
-        if byte_count != file.byte_count:
-            raise IngestError(f"{place}: replaced while it was read; sync again")
-        if byte_count == 0:
-            raise IngestError(f"{place}: the file is empty; sync again after AWS's next delivery")
-        batches = read_batches(path, place, data_format)
-        numbered = (_number(batch, load_id, number, attributes) for batch in batches)
-        return bulk.copy_batches(cursor, table, _SCHEMA, numbered)
+def _read_files(
+    store: ObjectStore, files: list[StoredObject], load: ledger.Load, attributes: dict[str, int]
+) -> Iterator[pa.RecordBatch]:
+    """The period's rows, file after file; counts them in the load."""
+    for number, file in enumerate(files, start=1):
+        place = f"{store.uri}/{file.key}"
+        data_format = _data_format(file.key, place)
+        with tempfile.TemporaryDirectory(prefix="tieout-") as folder:
+            path = Path(folder) / "data"
+            byte_count = store.fetch(file.key, path)
+            if byte_count != file.byte_count:
+                raise IngestError(f"{place}: replaced while it was read; sync again")
+            if byte_count == 0:
+                raise IngestError(f"{place}: the file is empty; sync again after AWS's next delivery")
+            for batch in read_batches(path, place, data_format):
+                load.row_count += batch.num_rows
+                yield _number(batch, load.load_id, number, attributes)
+        load.byte_count += file.byte_count
+        _log.info("%s: file %d of %d, %s rows", load.partition_key, number, len(files), f"{load.row_count:,}")
 
 
 _SCHEMA = pa.schema(
@@ -154,7 +149,7 @@ def _number(batch: pa.RecordBatch, load_id: int, file_number: int, attributes: d
 
     `attributes` (JSON text -> number) grows by the combinations seen for the first time.
     """
-    encoded = batch.column(ATTRIBUTES).dictionary_encode()
+    encoded = batch.column(ATTRIBUTES)
     numbers = pa.array(
         [attributes.setdefault(text, len(attributes)) for text in encoded.dictionary.to_pylist()], pa.int32()
     )
