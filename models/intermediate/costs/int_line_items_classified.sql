@@ -27,6 +27,7 @@ select
     attributes.instance_type,
     attributes.operating_system,
     attributes.name_tag,
+    attributes.product_name,
     -- Split cost allocation repeats an instance's cost once more per container (CUR user guide, split line items).
     line_items.operation in ('EKSPod-EC2', 'ECSTask-EC2') as is_split_cost_copy,
     line_items.service_code = 'AmazonEC2'

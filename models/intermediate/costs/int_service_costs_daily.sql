@@ -8,6 +8,7 @@ with line_items as (
         coalesce(line_item_type, '') as line_item_type,
         coalesce(service_code, '') as service_code,
         coalesce(usage_type, '') as usage_type,
+        max(product_name) as product_name,
         count(*) as line_item_count,
         sum(unblended_cost_usd) as unblended_cost_usd,
         sum(amortized_cost_usd) as amortized_cost_usd,
@@ -24,11 +25,13 @@ with line_items as (
 ),
 
 kinds as (
-    select distinct
+    select
         line_item_type,
         service_code,
-        usage_type
+        usage_type,
+        max(product_name) as product_name
     from line_items
+    group by line_item_type, service_code, usage_type
 ),
 
 services as (
@@ -40,8 +43,13 @@ named as (
         kinds.line_item_type,
         kinds.service_code,
         kinds.usage_type,
-        -- A service that the seed doesn't know stands under its CUR code, in sight, until someone adds its row.
-        coalesce(services.cost_explorer_service_name, kinds.service_code) as service_name
+        -- Support and what is bought on the Marketplace stand under the product's name. A service that neither the seed
+        -- nor the report names stands under its CUR code, in sight, until someone adds its row.
+        coalesce(
+            services.cost_explorer_service_name,
+            nullif(kinds.product_name, ''),
+            kinds.service_code
+        ) as service_name
     from kinds
     left join services
         on

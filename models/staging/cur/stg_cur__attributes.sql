@@ -13,6 +13,7 @@ renamed as (
         attributes ->> 'product_instance_type' as instance_type,
         attributes ->> 'product_operating_system' as operating_system,
         attributes ->> 'product_product_family' as product_family,
+        attributes ->> 'product_product_name' as product_name,
         attributes ->> 'product_volume_api_name' as volume_type,
         attributes ->> 'product_database_engine' as database_engine,
         attributes ->> 'resource_tags_user_name' as name_tag,
