@@ -78,6 +78,14 @@ class Numbers:
     values: np.ndarray
 
 
+class Moment(int):
+    """One whole second since 1970, written as a time stamp."""
+
+
+class Pairs(dict[str, Any]):
+    """A map whose keys are data: an object like any other in JSON and CBOR, a list of entries in query's XML."""
+
+
 def request_id() -> str:
     """A fresh request id."""
     return str(uuid.uuid4())
@@ -129,6 +137,8 @@ def encode_cbor(value: Any) -> bytes:
         return b"\xf6"
     if isinstance(value, bool):
         return b"\xf5" if value else b"\xf4"
+    if isinstance(value, Moment):
+        return b"\xc1" + _head(0, int(value))
     if isinstance(value, int):
         return _head(0, value) if value >= 0 else _head(1, -1 - value)
     if isinstance(value, float):
@@ -290,7 +300,11 @@ def to_xml(name: str, value: Any) -> str:
     """An element; lists become <member> elements."""
     if value is None:
         return ""
-    if isinstance(value, dict):
+    if isinstance(value, Pairs):
+        inner = "".join(f"<entry>{to_xml('key', key)}{to_xml('value', item)}</entry>" for key, item in value.items())
+    elif isinstance(value, Moment):
+        inner = stamp(value)
+    elif isinstance(value, dict):
         inner = "".join(to_xml(key, item) for key, item in value.items())
     elif isinstance(value, Moments):
         inner = "".join(f"<member>{stamp(item)}</member>" for item in value.seconds.tolist())
