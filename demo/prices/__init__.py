@@ -1,1 +1,1 @@
-"""What things cost: AWS's list as far as the simulated account uses it, with sources in the JSON files."""
+"""What AWS asks: products, list prices, tiers, free tiers, and the rates of commitments. Knows nothing of any rule."""
