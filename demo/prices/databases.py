@@ -17,6 +17,8 @@ from demo.world.accounts import REGIONS
 SERVICE = "Amazon Relational Database Service"
 # Small sizes of burstable classes keep two processors.
 _SMALLEST_VCPU = 2
+# Aurora starts at medium, half a large.
+_SMALLEST_AURORA = Decimal("0.5")
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,8 @@ def database_classes() -> dict[str, DatabaseClass]:
             larger = Decimal(normalization_factor(size)) / 4
             memory = (Decimal(raw["memory_gib_per_large"]) * larger).normalize()
             usd = {engine: Decimal(price) * larger for engine, price in raw["usd_per_large_hour"].items()}
-            if family.startswith("t"):
-                # Aurora starts at medium.
-                usd = {
-                    engine: price for engine, price in usd.items() if larger >= Decimal("0.5") or "aurora" not in engine
-                }
+            if larger < _SMALLEST_AURORA:
+                usd = {engine: price for engine, price in usd.items() if "aurora" not in engine}
             found[name] = DatabaseClass(name, max(_SMALLEST_VCPU, int(2 * larger)), memory, usd)
     return found
 
