@@ -20,7 +20,7 @@ PLAIN_DIMENSION = "6YS6EN2CT7"
 
 @dataclass(frozen=True)
 class Tier:
-    """A price from a quantity of a month on. ``start``: whole units; ``rate``: 1e-10 USD a unit; ``text``: description."""
+    """A price from a quantity of a month on. ``start``: whole units; ``rate``: 1e-10 USD; ``text``: description."""
 
     start: int
     rate: int
@@ -37,13 +37,13 @@ class Allowance:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Product:
     """One product. ``key`` is the catalogue's own name, like ``ec2/m5.large/Linux``; regions share a key.
 
-    ``code``: lineItem/ProductCode; ``service_code``: product/servicecode; ``service``: Cost Explorer's name. ``stem``: the
-    usage type without a region's prefix. ``prices``: region code -> ((start, rate in 1e-10 USD), ...); "" where there is
-    no region. ``pool``: products whose quantities fill volume tiers together. ``attributes``: product/* columns.
+    ``code``: lineItem/ProductCode; ``service_code``: product/servicecode; ``service``: Cost Explorer's name. ``stem``:
+    the usage type without a region's prefix. ``prices``: region code -> ((start, rate in 1e-10 USD), ...), "" where there
+    is no region. ``pool``: products whose quantities fill volume tiers together. ``attributes``: product/* columns.
     ``commitment_class``: "ec2", "fargate", "lambda" (Savings Plans), "rds" (reservations alone) or "".
     """
 
@@ -150,9 +150,8 @@ class Product:
         if self.family == "Data Transfer":
             columns.pop("product/location", None)
             columns.pop("product/locationType", None)
-            columns["product/servicename"] = (
-                "AWS Data Transfer" if self.service_code == "AWSDataTransfer" else self.name
-            )
+            if self.service_code == "AWSDataTransfer":
+                columns["product/servicename"] = "AWS Data Transfer"
         for name, text in self.attributes.items():
             columns[f"product/{name}"] = text.replace("{location}", location)
         return columns
