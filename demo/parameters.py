@@ -12,7 +12,15 @@ from typing import Any
 from demo.errors import DemoError
 
 SMALLEST_ESTATE = 60
-REPORT_FORMS = ("legacy-csv", "legacy-parquet", "exports-csv", "exports-parquet")
+REPORT_FORMS = (
+    "legacy-csv",
+    "legacy-csv-overwrite",
+    "legacy-parquet",
+    "exports-csv",
+    "exports-csv-overwrite",
+    "exports-parquet",
+    "exports-parquet-overwrite",
+)
 
 
 @dataclass(frozen=True)

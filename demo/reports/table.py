@@ -1,0 +1,112 @@
+"""Batches of lines as Arrow tables, the way Parquet files hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from demo.reports.columns import INTERVAL, PERIOD_ENDS, PERIOD_STARTS, STARTS, Column
+from demo.reports.lines import Batch
+from demo.reports.texts import spell_amounts, spell_intervals, to_doubles
+
+_INSTANT = pa.timestamp("ms", tz="UTC")
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_MAP = pa.map_(pa.string(), pa.string())
+_NUMBER_MAP = pa.map_(pa.string(), pa.float64())
+
+
+def build_schema(columns: Sequence[Column]) -> pa.Schema:
+    """The types of the columns: text as dictionaries (plain text once written), doubles, milliseconds in UTC, maps."""
+    kinds = {"text": _TEXT, "number": pa.float64(), "instant": _INSTANT, "map": _MAP}
+    return pa.schema(
+        [pa.field(column.name, _NUMBER_MAP if column.name == "discount" else kinds[column.kind]) for column in columns]
+    )
+
+
+def build_table(batch: Batch, columns: Sequence[Column], has_nulls: bool) -> pa.Table:
+    """The rows of a batch.
+
+    ``has_nulls``: what a row doesn't fill is null (CUR 2.0); else an empty text or 0.0, as legacy Parquet has it.
+    """
+    build = {"text": _texts, "number": _numbers, "map": _maps}
+    arrays = [
+        _instants(batch, column) if column.kind == "instant" else build[column.kind](batch, column, has_nulls)
+        for column in columns
+    ]
+    return pa.Table.from_arrays(arrays, schema=build_schema(columns))
+
+
+def _instants(batch: Batch, column: Column) -> pa.Array:
+    header = column.entries[0][1]
+    if header in (PERIOD_STARTS, PERIOD_ENDS):
+        hour = batch.period.start if header == PERIOD_STARTS else batch.period.end
+        seconds = np.full(batch.row_count, hour * 3600)
+    else:
+        seconds = batch.start_seconds if header == STARTS else batch.end_seconds
+    return pa.array(seconds * 1000).cast(_INSTANT)
+
+
+def _texts(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
+    headers = [header for _, header in column.entries]
+    if INTERVAL in headers:
+        return spell_intervals(batch.start_seconds, batch.end_seconds).cast(_TEXT)
+    known: dict[str, int] = {"": 0}
+    codes = np.zeros(len(batch.lines), dtype=np.int32)
+    for header in headers:
+        for place, line in enumerate(batch.lines):
+            text = line.texts.get(header)
+            if text is not None and not codes[place]:
+                codes[place] = known.setdefault(text, len(known))
+    rows = codes[batch.owners] if codes.any() else np.zeros(batch.row_count, dtype=np.int32)
+    texts = pa.array(list(known), pa.string())
+    for header in headers:
+        pieces = batch.pieces(header)
+        if pieces:
+            spelled = spell_amounts(np.concatenate([values for _, values in pieces])).dictionary_encode()
+            rows[batch.rows_of([place for place, _ in pieces])] = spelled.indices.to_numpy() + len(texts)
+            texts = pa.concat_arrays([texts, spelled.dictionary])
+    return pa.DictionaryArray.from_arrays(pa.array(rows, mask=rows == 0) if has_nulls else pa.array(rows), texts)
+
+
+def _numbers(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
+    values = np.zeros(batch.row_count)
+    filled = np.zeros(batch.row_count, dtype=bool)
+    for _, header in column.entries:
+        constants = [(place, line.texts[header]) for place, line in enumerate(batch.lines) if header in line.texts]
+        for place, text in constants:
+            span = slice(batch.offsets[place], batch.offsets[place + 1])
+            values[span], filled[span] = float(text), True
+        pieces = batch.pieces(header)
+        if pieces:
+            rows = batch.rows_of([place for place, _ in pieces])
+            values[rows] = to_doubles(np.concatenate([piece for _, piece in pieces]))
+            filled[rows] = True
+    return pa.array(values, mask=~filled) if has_nulls else pa.array(values)
+
+
+def _maps(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
+    kind = _NUMBER_MAP if column.name == "discount" else _MAP
+    keys: list[str] = []
+    items: list[str | float] = []
+    offsets = [0]
+    for line in batch.lines:
+        content = map_content(column, line.texts)
+        keys += content.keys()
+        items += map(float, content.values()) if kind == _NUMBER_MAP else content.values()
+        offsets.append(len(keys))
+    per_line = pa.MapArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.array(keys, pa.string()), pa.array(items, kind.item_type)
+    )
+    return per_line.take(pa.array(batch.owners)).cast(kind)
+
+
+def map_content(column: Column, texts: dict[str, str]) -> dict[str, str]:
+    """What a line's map column holds, in the order of its keys."""
+    content: dict[str, str] = {}
+    for key, header in column.entries:
+        text = texts.get(header)
+        if text is not None:
+            content.setdefault(key, text)
+    return content
