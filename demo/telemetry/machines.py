@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 
 import numpy as np
 
+from demo.prices import catalog
 from demo.telemetry.latent import Latent
+from demo.world.background import draw_background
 from demo.world.resources import Resource
 
 MEGABYTE = 1_000_000.0
@@ -29,31 +29,20 @@ class Size:
     memory: float
 
 
-@lru_cache(maxsize=1)
-def _sizes() -> dict[str, Size]:
-    text = resources.files("demo.prices").joinpath("instances.json").read_text(encoding="utf-8")
-    return {
-        name: Size(int(raw["vcpu"]), float(raw["memory_gib"]) * _GIBIBYTE)
-        for name, raw in json.loads(text)["instances"].items()
-    }
-
-
-def size_of(instance_type: str) -> Size:
-    """The size of an instance type, or of a database class, which is named like one (``db.m5.large``)."""
-    return _sizes()[instance_type.removeprefix("db.")]
+@lru_cache(maxsize=1024)
+def size_of(name: str) -> Size:
+    """The size of an instance type (``m5.large``) or a database class (``db.m5.large``)."""
+    found = catalog.database_class(name) if name.startswith("db.") else catalog.instance(name)
+    return Size(found.vcpu, float(found.memory_gib) * _GIBIBYTE)
 
 
 def own_load(latent: Latent, thing: Resource, first: int, last: int, per_hour: int) -> tuple[np.ndarray, ...]:
     """What a machine does for itself, per slot: processor percent, bytes in, bytes out."""
 
     def make() -> tuple[np.ndarray, ...]:
-        rng = latent.draw(thing, "own load")
-        base = float(np.exp(rng.normal(np.log(0.4), 0.7)))
-        traffic = float(np.exp(rng.normal(np.log(1.5 * MEGABYTE), 1.0))) / (24 * per_hour)
-        share_in = float(rng.uniform(0.35, 0.65))
-        cpu = base * np.exp(0.2 * latent.normal(thing, "own cpu", first, last, per_hour))
-        moved = traffic * np.exp(0.4 * latent.normal(thing, "own traffic", first, last, per_hour))
-        return cpu, moved * share_in, moved * (1 - share_in)
+        zone = thing.demand.time_zone
+        drawn = draw_background(latent.seed, thing.resource_id, zone, first, last, per_hour)
+        return drawn.cpu, drawn.inbound, drawn.outbound
 
     made: tuple[np.ndarray, ...] = latent.keep(("own", thing.resource_id, first, last, per_hour), make)
     return made

@@ -13,6 +13,7 @@ from demo.telemetry.aggregation import cut, is_statistic
 from demo.telemetry.credits import walk_bucket
 from demo.telemetry.samples import Metric, Samples
 from demo.telemetry.truth import Truth
+from demo.world.background import draw_background
 from demo.world.estate import Estate
 from demo.world.resources import Instance
 from tests.demo.telemetry_world import END, PARAMETERS, make_estate
@@ -148,13 +149,12 @@ def test_processor_time_is_own_load_and_work_of_what_it_is_now(truth: Truth, est
     change = (END - 40 * 24) * 3600
     samples = truth.read(metric, change - 6 * 3600, change + 6 * 3600)
     thing = next(t for t in estate.each(Instance) if t.resource_id == "i-resized")
-    hours = thing.demand.hourly(END - 40 * 24 - 6, END - 40 * 24 + 6)
-    means = samples.values.reshape(12, 12).mean(axis=1)
-    factor = np.where(np.arange(12) < 6, 1.0, 2.0)
-    own = means - np.minimum(100, 100 * hours * factor)
-    assert (own > -3).all(), "slots may reach 100 % before the hour does"
-    assert (own < 3).all()
-    assert (samples.values <= 100).all()
+    first, last = END - 40 * 24 - 6, END - 40 * 24 + 6
+    own = draw_background(PARAMETERS.seed, "i-resized", thing.demand.time_zone, first, last, 12).cpu
+    factor = np.where(np.arange(12) < 6, 1.0, 2.0)[:, None]
+    work = thing.demand.shares(first, last, 12) * thing.demand.hourly(first, last)[:, None] * 12
+    expected = np.clip(own + 100 * work * factor, 0.01, 100.0)
+    np.testing.assert_allclose(samples.values, expected.reshape(-1), atol=1e-4)
 
 
 @pytest.mark.parametrize(
