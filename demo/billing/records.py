@@ -13,10 +13,10 @@ from demo.world.accounts import Account, Region
 class Meter:
     """How much of one product a resource used in each hour of a window [first, last).
 
-    ``product`` is a key of the price catalogue (demo.prices.catalog.product). ``quantity``: int64 per hour, 1e-10 units.
-    ``zone`` and ``normalization_factor`` belong to instances. ``commitment_class``: "ec2", "fargate" or "lambda" where a
-    Savings Plan may cover it ("" = not), "rds" never is. ``reservation_scope``: what a reservation has to match, see
-    demo.billing.commitments.
+    ``product`` is a key of the price catalogue (demo.prices.catalog.product). ``quantity``: int64 per hour, in 1e-10.
+    ``tags`` and ``categories``: user tags and cost categories by name. ``zone``: of instances (RDS: the region's code).
+    ``commitment_class``: "ec2", "fargate" or "lambda" where a Savings Plan may cover it, "rds" where only a reservation
+    may, "" where nothing does.
     """
 
     resource_id: str
@@ -27,6 +27,7 @@ class Meter:
     tags: dict[str, str] = field(hash=False, default_factory=dict)
     zone: str = ""
     commitment_class: str = ""
+    categories: dict[str, str] = field(hash=False, default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Charge:
     """One repeated line of the bill: constant columns and, per row, integers.
 
     ``columns``: legacy header (``lineItem/UsageType``) -> text, the same on every row; empty texts are left out.
-    ``starts``: first hour of each row, ascending. ``length``: hours of each row (1 or 24), or None where the row lasts to
-    the period's end (monthly lines). ``service`` is Cost Explorer's name, ``record_type`` its charge type.
+    ``starts``: first hour of each row, ascending. ``length``: hours of each row (1 or 24), or None where the row lasts
+    to the period's end (monthly lines). ``service`` is Cost Explorer's name, ``record_type`` its charge type.
     ``unblended``, ``blended``, ``amortized`` and their net twins are in 1e-10 USD; net ones equal gross ones where no
     discount is negotiated. ``measures``: the other columns that change from row to row, by legacy header.
     ``known_from``: the hour from which reports hold the line, where it is later than its start (support, late refunds).
