@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from demo.billing import quantities
+from demo.billing.quantities import CONNECTION_SECONDS, FLOW_SECONDS, REQUESTS_PER_CONNECTION
+from demo.money import SCALE
 from demo.randomness import identifier
-from demo.telemetry.amounts import KILOBYTE, capacity_units, count
-from demo.telemetry.latent import MINUTES, Latent, group_by_id
+from demo.telemetry.latent import MINUTES, Latent, divide, group_by_id
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
 from demo.telemetry.spreading import spread_times
 from demo.world.resources import LoadBalancer
-
-_FLOW_SECONDS = 120.0
 
 
 def target_group(latent: Latent, balancer: LoadBalancer) -> str:
@@ -34,11 +34,15 @@ class _Sender:
         """Requests (network: new flows) a minute, whole."""
 
         def make() -> np.ndarray:
-            hourly = count(balancer, balancer.requests_per_hour, first, last)
-            return self._latent.split(balancer, hourly, first, last)
+            return self._latent.split(balancer, quantities.requests(balancer, first, last), first, last)
 
         made: np.ndarray = self._latent.keep(("requests", balancer.resource_id, balancer.since, first, last), make)
         return made
+
+    def _bytes(self, balancer: LoadBalancer, first: int, last: int) -> np.ndarray:
+        """Bytes a minute, together the hour's that are billed."""
+        hourly = quantities.request_bytes(quantities.requests(balancer, first, last), balancer.kb_per_request)
+        return divide(hourly, self._requests(balancer, first, last))
 
     def requests(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
         """One sample a request."""
@@ -58,15 +62,14 @@ class _Sender:
 
     def connections(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
         counts = self._requests(balancer, first, last)
-        return Grid(np.ceil(counts / 40), is_sent=counts > 0)
+        return Grid(np.ceil(counts / REQUESTS_PER_CONNECTION * CONNECTION_SECONDS / 60), is_sent=counts > 0)
 
     def new_connections(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
         counts = self._requests(balancer, first, last)
-        return Grid(np.ceil(counts / 15), is_sent=counts > 0)
+        return Grid(np.ceil(counts / REQUESTS_PER_CONNECTION), is_sent=counts > 0)
 
     def processed(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
-        counts = self._requests(balancer, first, last)
-        return Grid(counts * balancer.kb_per_request * KILOBYTE, is_sent=counts > 0)
+        return Grid(self._bytes(balancer, first, last), is_sent=self._requests(balancer, first, last) > 0)
 
     def times(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
         """Seconds until a target answered."""
@@ -78,22 +81,20 @@ class _Sender:
 
     def capacity_units(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
         """Each minute's part of the hour's units: the sum of an hour is what is billed."""
-        hourly = capacity_units(balancer, first, last)
+        hourly = quantities.capacity_units(balancer, quantities.requests(balancer, first, last)) / SCALE
         shares = self._latent.shares(balancer, first, last, MINUTES)
         is_sent = balancer.exists(first, last)[:, None] & (hourly > 0)[:, None]
         return Grid(shares * hourly[:, None], is_sent=is_sent)
 
     def flows(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
         counts = self._requests(balancer, first, last)
-        return Grid(np.ceil(counts * _FLOW_SECONDS / 60), is_sent=balancer.exists(first, last)[:, None])
+        return Grid(np.ceil(counts * FLOW_SECONDS / 60), is_sent=balancer.exists(first, last)[:, None])
 
     def new_flows(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
         return Grid(self._requests(balancer, first, last), is_sent=balancer.exists(first, last)[:, None])
 
     def flow_bytes(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
-        counts = self._requests(balancer, first, last)
-        moved = counts * balancer.kb_per_request * KILOBYTE
-        return Grid(moved, is_sent=balancer.exists(first, last)[:, None])
+        return Grid(self._bytes(balancer, first, last), is_sent=balancer.exists(first, last)[:, None])
 
     def flow_units(self, balancer: LoadBalancer, first: int, last: int) -> Grid:
         grid = self.capacity_units(balancer, first, last)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from demo.telemetry.amounts import GIGABYTE, count
+from demo.billing import quantities
+from demo.billing.quantities import GIGABYTE
 from demo.telemetry.latent import MINUTES, Latent, group_by_id, runs_by_slot
 from demo.telemetry.machines import memory_used, processor, size_of
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
@@ -90,7 +91,7 @@ class _Sender:
         """Billed requests per 5 minutes: those between two shares of each minute's, so that reads and writes add up."""
 
         def read(cluster: DatabaseCluster, first: int, last: int) -> Grid:
-            hourly = count(cluster, cluster.ios_per_hour, first, last)
+            hourly = quantities.cluster_requests(cluster, first, last)
             minutes = self._latent.split(cluster, hourly, first, last)
             slots = minutes.reshape(last - first, 12, 5).sum(axis=2)
             values = np.rint(slots * share_to) - np.rint(slots * share_from)

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from demo.telemetry.amounts import KILOBYTE, count
-from demo.telemetry.latent import MINUTES, Latent, group_by_id
+from demo.billing import quantities
+from demo.billing.quantities import KILOBYTE
+from demo.telemetry.latent import MINUTES, Latent, divide, group_by_id
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
 from demo.telemetry.spreading import spread_times
 from demo.world.accounts import HOME_REGION
 from demo.world.resources import Distribution, RestApi
+
+_NO_BYTES = np.zeros(1, dtype=np.int64)
 
 
 class _Sender:
@@ -26,7 +29,7 @@ class _Sender:
         """Requests a minute, whole."""
 
         def make() -> np.ndarray:
-            return self._latent.split(thing, count(thing, thing.requests_per_hour, first, last), first, last)
+            return self._latent.split(thing, quantities.requests(thing, first, last), first, last)
 
         made: np.ndarray = self._latent.keep(("requests", thing.resource_id, thing.since, first, last), make)
         return made
@@ -66,7 +69,9 @@ class _Sender:
 
     def downloaded(self, distribution: Distribution, first: int, last: int) -> Grid:
         counts = self._requests(distribution, first, last)
-        return Grid(counts * distribution.kb_per_request * KILOBYTE, is_sent=counts > 0)
+        by_edge = quantities.edge_requests(distribution, quantities.requests(distribution, first, last)).values()
+        hourly = sum((quantities.request_bytes(part, distribution.kb_per_request) for part in by_edge), _NO_BYTES)
+        return Grid(divide(hourly, counts), is_sent=counts > 0)
 
     def uploaded(self, distribution: Distribution, first: int, last: int) -> Grid:
         counts = self._requests(distribution, first, last)

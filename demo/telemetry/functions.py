@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from demo.telemetry.amounts import count
+from demo.billing import quantities
 from demo.telemetry.latent import MINUTES, Latent, group_by_id
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
 from demo.telemetry.spreading import spread_times
@@ -24,7 +24,7 @@ class _Sender:
 
     def _invocations(self, function: Function, first: int, last: int) -> np.ndarray:
         """Invocations a minute, whole."""
-        hourly = count(function, function.invocations_per_hour, first, last)
+        hourly = quantities.invocations(function, first, last)
         return self._latent.split(function, hourly, first, last)
 
     def invocations(self, function: Function, first: int, last: int) -> Grid:

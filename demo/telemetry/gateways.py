@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from demo.telemetry.amounts import GIGABYTE, count
+from demo.billing import quantities
 from demo.telemetry.latent import MINUTES, Latent, group_by_id
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
 from demo.world.resources import NatGateway
@@ -26,10 +26,10 @@ class _Sender:
         """Bytes a minute from the VPC out, or from outside in; whole, and together the hour's bytes exactly."""
 
         def make() -> tuple[np.ndarray, ...]:
-            hourly = count(gateway, gateway.gb_per_hour * GIGABYTE, first, last)
-            minutes = self._latent.split(gateway, hourly, first, last)
-            outward = np.rint(minutes * float(self._latent.draw(gateway, "direction").uniform(0.05, 0.6)))
-            return outward, minutes - outward
+            moved = quantities.gateway_bytes(gateway, first, last)
+            outward = quantities.gateway_outward_bytes(moved)
+            split = self._latent.split
+            return split(gateway, outward, first, last), split(gateway, moved - outward, first, last)
 
         made = self._latent.keep(("gateway", gateway.resource_id, gateway.since, first, last), make)
         chosen: np.ndarray = made[0 if is_outward else 1]

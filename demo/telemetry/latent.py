@@ -115,6 +115,16 @@ class Latent:
         return ends
 
 
+def divide(totals: np.ndarray, minutes: np.ndarray) -> np.ndarray:
+    """Whole totals per hour (bytes) divided over its minutes in proportion to whole counts (requests), exactly."""
+    counts = minutes.sum(axis=1)
+    each = np.divide(totals, counts, out=np.zeros(len(counts)), where=counts > 0)
+    ends = np.rint(np.cumsum(minutes, axis=1) * each[:, None])
+    ends[:, -1] = np.where(counts > 0, totals, 0)
+    ends[:, 1:] -= ends[:, :-1].copy()
+    return ends
+
+
 def runs_by_slot(thing: Resource, first: int, last: int) -> np.ndarray:
     """Whether it is on, per hour, in the shape (hours, 1)."""
     return thing.runs(first, last)[:, None]

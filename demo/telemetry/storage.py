@@ -7,37 +7,30 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from demo.telemetry.amounts import GIGABYTE, KILOBYTE, count
-from demo.telemetry.latent import MINUTES, Latent, group_by_id
+from demo.billing import quantities
+from demo.billing.quantities import GIGABYTE, KILOBYTE
+from demo.money import SCALE
+from demo.telemetry.latent import MINUTES, Latent, divide, group_by_id
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
 from demo.telemetry.spreading import spread_times
 from demo.world.resources import Bucket
 
 _DAY = 86_400
-# How the estate and the metrics name the same storage class, by what is left of a name without punctuation.
+# What CloudWatch calls each storage class of the S3 API.
 _STORAGE_TYPES = {
-    "standard": "StandardStorage",
-    "standardia": "StandardIAStorage",
-    "onezoneia": "OneZoneIAStorage",
-    "intelligenttiering": "IntelligentTieringFAStorage",
-    "glacierinstantretrieval": "GlacierInstantRetrievalStorage",
-    "glacierir": "GlacierInstantRetrievalStorage",
-    "glacier": "GlacierStorage",
-    "glacierflexibleretrieval": "GlacierStorage",
-    "deeparchive": "DeepArchiveStorage",
-    "glacierdeeparchive": "DeepArchiveStorage",
+    "STANDARD": "StandardStorage",
+    "STANDARD_IA": "StandardIAStorage",
+    "ONEZONE_IA": "OneZoneIAStorage",
+    "INTELLIGENT_TIERING": "IntelligentTieringFAStorage",
+    "GLACIER_IR": "GlacierInstantRetrievalStorage",
+    "GLACIER": "GlacierStorage",
+    "DEEP_ARCHIVE": "DeepArchiveStorage",
 }
 
 
-def storage_type(storage_class: str) -> str:
-    """What CloudWatch calls a storage class."""
-    return _STORAGE_TYPES["".join(letter for letter in storage_class.lower() if letter.isalnum())]
-
-
-def stored_gb(bucket: Bucket, storage_class: str, hours: np.ndarray) -> np.ndarray:
+def stored_bytes(bucket: Bucket, storage_class: str, first: int, last: int) -> np.ndarray:
     """What a bucket holds in a class at each hour."""
-    days = (hours - bucket.life.launched) / 24
-    return bucket.stored_gb[storage_class] * (1 + bucket.growth_per_day) ** days
+    return np.rint(quantities.stored_gigabytes(bucket, storage_class, first, last) / SCALE * GIGABYTE)
 
 
 class _Sender:
@@ -47,24 +40,20 @@ class _Sender:
         self._latent = latent
 
     def size(self, storage_class: str) -> Callable[[Bucket, int, int], Grid]:
-        """Bytes held in a class, at the end of each day."""
+        """Bytes held in a class, at the beginning of each day."""
 
         def read(bucket: Bucket, first: int, last: int) -> Grid:
             if storage_class not in bucket.stored_gb:
                 return Grid(np.zeros((last - first, 1)), is_sent=np.zeros((last - first, 1), dtype=bool))
-            hours = np.arange(first, last)
-            held = np.rint(stored_gb(bucket, storage_class, hours + 23) * GIGABYTE)
+            held = stored_bytes(bucket, storage_class, first, last)
             return Grid(held[:, None], is_sent=self._is_daily(bucket, first, last))
 
         return read
 
     def objects(self, bucket: Bucket, first: int, last: int) -> Grid:
         kilobytes = float(np.exp(self._latent.draw(bucket, "objects").normal(np.log(900.0), 1.5)))
-        hours = np.arange(first, last)
-        held = sum((stored_gb(bucket, name, hours + 23) for name in bucket.stored_gb), np.zeros(last - first))
-        return Grid(
-            np.rint(held * GIGABYTE / KILOBYTE / kilobytes)[:, None], is_sent=self._is_daily(bucket, first, last)
-        )
+        held = sum((stored_bytes(bucket, name, first, last) for name in bucket.stored_gb), np.zeros(last - first))
+        return Grid(np.rint(held / KILOBYTE / kilobytes)[:, None], is_sent=self._is_daily(bucket, first, last))
 
     @staticmethod
     def _is_daily(bucket: Bucket, first: int, last: int) -> np.ndarray:
@@ -76,30 +65,31 @@ class _Sender:
                 is_there &= hours + 24 <= bound
         return is_there[:, None]
 
-    def _requests(self, bucket: Bucket, first: int, last: int, per_hour: float) -> np.ndarray:
-        return self._latent.split(bucket, count(bucket, per_hour, first, last), first, last)
+    def _gets(self, bucket: Bucket, first: int, last: int) -> np.ndarray:
+        return self._latent.split(bucket, quantities.gets(bucket, first, last), first, last)
+
+    def _puts(self, bucket: Bucket, first: int, last: int) -> np.ndarray:
+        return self._latent.split(bucket, quantities.puts(bucket, first, last), first, last)
 
     def gets(self, bucket: Bucket, first: int, last: int) -> Grid:
-        counts = self._requests(bucket, first, last, bucket.gets_per_hour)
+        counts = self._gets(bucket, first, last)
         return Grid(np.ones_like(counts), counts)
 
     def puts(self, bucket: Bucket, first: int, last: int) -> Grid:
-        counts = self._requests(bucket, first, last, bucket.puts_per_hour)
+        counts = self._puts(bucket, first, last)
         return Grid(np.ones_like(counts), counts)
 
     def all_requests(self, bucket: Bucket, first: int, last: int) -> Grid:
-        counts = self.gets(bucket, first, last).counts
-        more = self.puts(bucket, first, last).counts
-        assert counts is not None
-        assert more is not None
-        return Grid(np.ones_like(counts), counts + more)
+        counts = self._gets(bucket, first, last) + self._puts(bucket, first, last)
+        return Grid(np.ones_like(counts), counts)
 
     def downloaded(self, bucket: Bucket, first: int, last: int) -> Grid:
-        counts = self._requests(bucket, first, last, bucket.gets_per_hour)
-        return Grid(np.full_like(counts, bucket.kb_per_get * KILOBYTE), counts)
+        counts = self._gets(bucket, first, last)
+        hourly = quantities.request_bytes(quantities.gets(bucket, first, last), bucket.kb_per_get)
+        return Grid(divide(hourly, counts), is_sent=counts > 0)
 
     def latency(self, bucket: Bucket, first: int, last: int) -> Grid:
-        counts = self._requests(bucket, first, last, bucket.gets_per_hour)
+        counts = self._gets(bucket, first, last)
         mean = float(np.exp(self._latent.draw(bucket, "latency").normal(np.log(28.0), 0.4)))
         chance = self._latent.uniform(bucket, "latency", first, last, MINUTES)
         return Grid(*spread_times(counts, np.full(last - first, mean), 0.5, chance))
@@ -120,7 +110,7 @@ def list_sources(latent: Latent) -> Iterator[Source]:
         name = {"BucketName": things[-1].resource_id}
         for storage_class in sorted({each for bucket in things for each in bucket.stored_gb}):
             size = (Kind("BucketSizeBytes", "Bytes", sender.size(storage_class), settles_after=_DAY),)
-            yield from name_sources("AWS/S3", name | {"StorageType": storage_type(storage_class)}, size, things)
+            yield from name_sources("AWS/S3", name | {"StorageType": _STORAGE_TYPES[storage_class]}, size, things)
         yield from name_sources("AWS/S3", name | {"StorageType": "AllStorageTypes"}, objects, things)
         if things[-1].has_request_metrics:
             yield from name_sources("AWS/S3", name | {"FilterId": "EntireBucket"}, requests, things)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from demo.telemetry.amounts import count
+from demo.billing import quantities
 from demo.telemetry.latent import Latent, group_by_id
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
 from demo.world.resources import Table
@@ -25,10 +25,10 @@ class _Sender:
         """Capacity units, each request taking one."""
 
         def read(table: Table, first: int, last: int) -> Grid:
-            per_second = table.reads_per_second if is_read else table.writes_per_second
-            if index:
-                per_second *= table.indexes.get(index, 0.0)
-            counts = self._latent.split(table, count(table, 3600 * per_second, first, last), first, last)
+            if index and index not in table.indexes:
+                return _nothing(first, last)
+            measure = quantities.table_reads if is_read else quantities.table_writes
+            counts = self._latent.split(table, measure(table, index, first, last), first, last)
             return Grid(np.ones_like(counts), counts)
 
         return read
@@ -37,13 +37,16 @@ class _Sender:
         """Capacity units a second; a table on demand has none and sends none."""
 
         def read(table: Table, first: int, last: int) -> Grid:
-            units = float(table.read_units if is_read else table.write_units)
-            if index:
-                units = max(1.0, np.ceil(units * table.indexes.get(index, 0.0)))
-            is_sent = table.exists(first, last)[:, None] & (table.mode == "PROVISIONED")
-            return Grid(np.full((last - first, _SLOTS), units), is_sent=is_sent)
+            if table.mode != "PROVISIONED" or (index and index not in table.indexes):
+                return _nothing(first, last)
+            units = quantities.provisioned_units(table, table.read_units if is_read else table.write_units, index)
+            return Grid(np.full((last - first, _SLOTS), float(units)), is_sent=table.exists(first, last)[:, None])
 
         return read
+
+
+def _nothing(first: int, last: int) -> Grid:
+    return Grid(np.zeros((last - first, 1)), is_sent=np.zeros((1, 1), dtype=bool))
 
 
 def list_sources(latent: Latent) -> Iterator[Source]:

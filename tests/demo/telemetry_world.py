@@ -127,11 +127,11 @@ def _storing() -> list[Resource]:
             cluster="c",
         ),
         DatabaseCluster(
-            **_common("arn:aws:rds:us-east-1:444455556666:cluster:c"), engine="x", storage_gb=80, ios_per_hour=900_001
+            **_common("arn:aws:rds:us-east-1:444455556666:cluster:c"), engine="aurora-postgresql", storage_gb=80, ios_per_hour=900_001
         ),
         Bucket(
             **_common("example-logs"),
-            stored_gb={"Standard": 900.0, "Standard-IA": 50.0},
+            stored_gb={"STANDARD": 900.0, "STANDARD_IA": 50.0},
             growth_per_day=0.001,
             gets_per_hour=7001,
             puts_per_hour=310,

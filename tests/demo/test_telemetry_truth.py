@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 
+from demo.billing import quantities
+from demo.billing.meters import Meters
+from demo.money import SCALE
 from demo.telemetry.aggregation import cut, is_statistic
 from demo.telemetry.credits import walk_bucket
 from demo.telemetry.samples import Metric, Samples
@@ -118,19 +123,56 @@ def test_an_hours_counts_are_exactly_what_is_billed(
     assert (expected == 0).any()
 
 
-def test_bytes_of_a_gateway_and_requests_of_a_cluster_add_up(truth: Truth, estate: Estate) -> None:
-    first, last = END - 200, END
-    gateway = next(t for t in estate.resources if t.name == "nat-1")
-    moved = sum(
-        _hourly_sums(truth, find(truth, name, "nat-1"), first, last)
-        for name in ("BytesInFromSource", "BytesInFromDestination")
+def _gigabytes(moved: np.ndarray) -> list[int]:
+    return [(int(each) * SCALE * 2 + 2**30) // 2**31 for each in moved]
+
+
+@pytest.mark.parametrize(
+    ("resource", "product", "names", "measure"),
+    [
+        ("nat-1", "nat/bytes", ("BytesInFromSource", "BytesInFromDestination"), _gigabytes),
+        ("nat-1", "internet/ec2", ("BytesOutToDestination",), _gigabytes),
+        ("c", "aurora/requests", ("VolumeReadIOPs", "VolumeWriteIOPs"), lambda counts: counts * SCALE),
+        ("example-logs", "internet/s3", ("BytesDownloaded",), _gigabytes),
+        ("example-logs", "s3/requests/2", ("GetRequests",), lambda counts: counts * SCALE),
+        ("old-front", "elb/classic/bytes", ("EstimatedProcessedBytes",), _gigabytes),
+        ("app/shop/0123456789abcdef", "elb/application/units", ("ConsumedLCUs",), lambda units: np.rint(units * SCALE)),
+        ("net/feed/2123456789abcdef", "elb/network/units", ("ConsumedLCUs",), lambda units: np.rint(units * SCALE)),
+        ("resize", "lambda/requests/x86_64", ("Invocations",), lambda counts: counts * SCALE),
+        ("E1", "cloudfront/out/US", ("BytesDownloaded",), _gigabytes),
+        ("a1", "api/REST", ("Count",), lambda counts: counts * SCALE),
+    ],
+)
+def test_hours_of_metrics_are_hours_of_the_bill(
+    truth: Truth,
+    estate: Estate,
+    resource: str,
+    product: str,
+    names: tuple[str, ...],
+    measure: Callable[[np.ndarray], Any],
+) -> None:
+    """What CloudWatch adds up to in an hour is what the meter counts, to the last unit of 1e-10."""
+    first, last = END - 200, END - 3
+    thing = next(t for t in estate.resources if re.search(rf"[:/]{re.escape(resource)}$|^{resource}$", t.resource_id))
+    meter = next(each for each in Meters(estate.resources).measure_thing(thing, first, last) if each.product == product)
+    summed = sum(_hourly_sums(truth, find(truth, name, resource), first, last) for name in names)
+    np.testing.assert_array_equal(measure(summed), meter.quantity)
+    assert meter.quantity.any()
+
+
+def test_days_of_storage_are_the_bills_at_midnight(truth: Truth, estate: Estate) -> None:
+    bucket = next(t for t in estate.resources if t.resource_id == "example-logs")
+    metric = next(
+        m for m in truth.metrics if m.name == "BucketSizeBytes" and ("StorageType", "StandardIAStorage") in m.dimensions
     )
-    np.testing.assert_array_equal(moved, np.rint(gateway.demand.hourly(first, last) * 9.7 * 2**30))
-    cluster = next(t for t in estate.resources if t.resource_id.endswith(":cluster:c"))
-    requests = sum(
-        _hourly_sums(truth, find(truth, f"Volume{side}IOPs", "c"), first, last) for side in ("Read", "Write")
-    )
-    np.testing.assert_array_equal(requests, np.rint(cluster.demand.hourly(first, last) * 900_001))
+    samples = truth.read(metric, NOW - 3 * DAY, NOW)
+    for second, value in zip(samples.seconds.tolist(), samples.values.tolist(), strict=True):
+        hour = second // 3600
+        held = quantities.stored_gigabytes(bucket, "STANDARD_IA", hour, hour + 1)[0] / SCALE
+        assert value == pytest.approx(held * 2**30, abs=1)
+    assert len(samples.seconds) == 3
+    just_before = Truth(make_estate(END - 1))
+    assert len(just_before.read(metric, NOW - 3 * DAY, NOW).seconds) == 2, "a day is published when it is over"
 
 
 def test_durations_have_the_mean_that_is_billed(truth: Truth) -> None:
