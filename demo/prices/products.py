@@ -42,8 +42,8 @@ class Product:
     """One product. ``key`` is the catalogue's own name, like ``ec2/m5.large/Linux``; regions share a key.
 
     ``code``: lineItem/ProductCode; ``service_code``: product/servicecode; ``service``: Cost Explorer's name. ``stem``:
-    the usage type without a region's prefix. ``prices``: region code -> ((start, rate in 1e-10 USD), ...), "" where there
-    is no region. ``pool``: products whose quantities fill volume tiers together. ``attributes``: product/* columns.
+    the usage type without a region's prefix. ``prices``: region code -> ((start, rate in 1e-10 USD), ...), "" where it
+    has no region. ``pool``: products whose quantities fill volume tiers together. ``attributes``: product/* columns.
     ``commitment_class``: "ec2", "fargate", "lambda" (Savings Plans), "rds" (reservations alone) or "".
     """
 

@@ -13,6 +13,7 @@ from demo.money import SCALE
 from demo.prices import catalog
 from demo.timeline import hour_of, moment
 from demo.world.resources import Resource
+from demo.world.tagging import cost_category
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,11 @@ def meter(
             product=product,
             quantity=quantity,
             tags=thing.tags,
-            categories=categories_of(thing),
+            categories=cost_category(thing),
             zone=zone,
             commitment_class=catalog.product(product).commitment_class,
         ),
     )
-
-
-def categories_of(thing: Resource) -> dict[str, str]:
-    """The cost categories that a thing's charges carry."""
-    return {}
 
 
 def units(here: np.ndarray, each: int = SCALE) -> np.ndarray:
