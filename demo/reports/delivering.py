@@ -119,6 +119,8 @@ class Deliverer:
         count = min(len(tasks), processes or os.cpu_count() or 1)
         if count < 2 or threading.active_count() > 1:
             return [self.deliver_period(task) for task in tasks]
+        # The first use of Arrow costs a second: once here instead of in every process.
+        pa.array([0])
         # The largest first, so that no process ends up alone with one of them.
         tasks = sorted(tasks, key=lambda task: (not task.period.is_hourly, -task.period.start))
         context = multiprocessing.get_context("fork")

@@ -59,47 +59,59 @@ def _texts(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
             text = line.texts.get(header)
             if text is not None and not codes[place]:
                 codes[place] = known.setdefault(text, len(known))
-    rows = codes[batch.owners] if codes.any() else np.zeros(batch.row_count, dtype=np.int32)
+    measured = [pieces for pieces in map(batch.pieces, headers) if pieces]
     texts = pa.array(list(known), pa.string())
-    for header in headers:
-        pieces = batch.pieces(header)
-        if pieces:
-            spelled = spell_amounts(np.concatenate([values for _, values in pieces])).dictionary_encode()
-            rows[batch.rows_of([place for place, _ in pieces])] = spelled.indices.to_numpy() + len(texts)
-            texts = pa.concat_arrays([texts, spelled.dictionary])
+    if has_nulls and not measured and not codes.any():
+        return pa.DictionaryArray.from_arrays(pa.nulls(batch.row_count, pa.int32()), texts)
+    rows = codes[batch.owners]
+    for pieces in measured:
+        spelled = spell_amounts(np.concatenate([values for _, values in pieces])).dictionary_encode()
+        rows[batch.rows_of([place for place, _ in pieces])] = spelled.indices.to_numpy() + len(texts)
+        texts = pa.concat_arrays([texts, spelled.dictionary])
     return pa.DictionaryArray.from_arrays(pa.array(rows, mask=rows == 0) if has_nulls else pa.array(rows), texts)
 
 
 def _numbers(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
-    values = np.zeros(batch.row_count)
-    filled = np.zeros(batch.row_count, dtype=bool)
+    # Constants are set per line and repeated, measures row by row.
+    constants = np.full(len(batch.lines), np.nan)
     for _, header in column.entries:
-        constants = [(place, line.texts[header]) for place, line in enumerate(batch.lines) if header in line.texts]
-        for place, text in constants:
-            span = slice(batch.offsets[place], batch.offsets[place + 1])
-            values[span], filled[span] = float(text), True
-        pieces = batch.pieces(header)
-        if pieces:
-            rows = batch.rows_of([place for place, _ in pieces])
-            values[rows] = to_doubles(np.concatenate([piece for _, piece in pieces]))
-            filled[rows] = True
-    return pa.array(values, mask=~filled) if has_nulls else pa.array(values)
+        for place, line in enumerate(batch.lines):
+            text = line.texts.get(header)
+            if text is not None:
+                constants[place] = float(text)
+    measured = [pieces for pieces in (batch.pieces(header) for _, header in column.entries) if pieces]
+    is_empty = np.isnan(constants)
+    if is_empty.all() and not measured:
+        return pa.nulls(batch.row_count, pa.float64()) if has_nulls else pa.array(np.zeros(batch.row_count))
+    if not has_nulls:
+        constants[is_empty] = 0.0
+    values = constants[batch.owners]
+    for pieces in measured:
+        rows = batch.rows_of([place for place, _ in pieces])
+        values[rows] = to_doubles(np.concatenate([piece for _, piece in pieces]))
+    return pa.array(values, mask=np.isnan(values)) if has_nulls else pa.array(values)
 
 
 def _maps(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
     kind = _NUMBER_MAP if column.name == "discount" else _MAP
     keys: list[str] = []
     items: list[str | float] = []
-    offsets = [0]
+    spans: list[tuple[int, int]] = []
     for line in batch.lines:
         content = map_content(column, line.texts)
+        spans.append((len(keys), len(content)))
         keys += content.keys()
         items += map(float, content.values()) if kind == _NUMBER_MAP else content.values()
-        offsets.append(len(keys))
-    per_line = pa.MapArray.from_arrays(
-        pa.array(offsets, pa.int32()), pa.array(keys, pa.string()), pa.array(items, kind.item_type)
+    sizes = np.array([size for _, size in spans], dtype=np.int32)
+    offsets = np.concatenate([[0], np.cumsum(sizes[batch.owners], dtype=np.int64)]).astype(np.int32)
+    entries = [
+        np.tile(np.arange(first, first + size, dtype=np.int32), count)
+        for (first, size), count in zip(spans, batch.counts.tolist(), strict=True)
+    ]
+    picks = pa.array(np.concatenate(entries))
+    return pa.MapArray.from_arrays(
+        pa.array(offsets), pa.array(keys, pa.string()).take(picks), pa.array(items, kind.item_type).take(picks)
     )
-    return per_line.take(pa.array(batch.owners)).cast(kind)
 
 
 def map_content(column: Column, texts: dict[str, str]) -> dict[str, str]:

@@ -48,6 +48,7 @@ def to_doubles(values: np.ndarray) -> np.ndarray:
     """The doubles nearest to integers of 1e-10."""
     result = values / SCALE
     # Beyond 2^53 the integer itself has no exact double: those few go through exact arithmetic.
-    for place in np.flatnonzero(np.abs(values) > 2**53):
-        result[place] = int(values[place]) / SCALE
+    if len(values) and max(-int(values.min()), int(values.max())) > 2**53:
+        for place in np.flatnonzero(np.abs(values) > 2**53):
+            result[place] = int(values[place]) / SCALE
     return result
