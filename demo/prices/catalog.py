@@ -15,6 +15,7 @@ from demo.prices import commitments, compute, databases
 from demo.prices.commitments import ReservationRates
 from demo.prices.compute import InstanceType
 from demo.prices.databases import DatabaseClass
+from demo.prices.files import read
 from demo.prices.products import PLAIN, Allowance, Product, scaled
 from demo.prices.sizes import normalization_factor
 from demo.world.accounts import HOME_REGION, REGIONS, Region, region_of
@@ -100,7 +101,7 @@ def _region(region: Region | str | None) -> Region | None:
 
 def _listed() -> Iterator[Product]:
     """The products that products.json lists; one that is ``like`` another differs in what it says itself."""
-    raw = compute.read("products.json")
+    raw = read("products.json")
     for key, entry in raw["products"].items():
         if "like" in entry:
             model = raw["products"][entry["like"]]

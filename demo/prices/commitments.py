@@ -10,6 +10,7 @@ from typing import Any
 from demo import money
 from demo.errors import DemoError
 from demo.prices import compute
+from demo.prices.files import read
 from demo.prices.products import Product
 from demo.world.accounts import Region
 
@@ -41,7 +42,7 @@ class ReservationRates:
 
 @lru_cache(maxsize=1)
 def _factors() -> dict[str, Any]:
-    return compute.read("commitments.json")
+    return read("commitments.json")
 
 
 def _chosen(table: dict[str, str], name: str, what: str) -> Decimal:

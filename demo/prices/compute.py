@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from demo.errors import DemoError
+from demo.prices.files import read
 from demo.prices.products import PLAIN, Product, scaled
 from demo.prices.sizes import normalization_factor
 from demo.randomness import noise_key, uniforms
@@ -51,12 +50,6 @@ class InstanceType:
     def operating_systems(self) -> tuple[str, ...]:
         """What runs on it: Windows isn't sold for arm64."""
         return OPERATING_SYSTEMS if self.architecture == "x86_64" else ("Linux",)
-
-
-def read(name: str) -> dict[str, Any]:
-    """A data file of this package."""
-    raw: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
-    return raw
 
 
 @lru_cache(maxsize=1)

@@ -9,14 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 from demo.errors import DemoError
-from demo.prices.compute import read
+from demo.prices.files import read
 from demo.prices.products import PLAIN, Product, scaled
-from demo.prices.sizes import normalization_factor
+from demo.prices.sizes import memory_of, normalization_factor, vcpus_of
 from demo.world.accounts import REGIONS
 
 SERVICE = "Amazon Relational Database Service"
-# Small sizes of burstable classes keep two processors.
-_SMALLEST_VCPU = 2
 # Aurora starts at medium, half a large.
 _SMALLEST_AURORA = Decimal("0.5")
 
@@ -45,11 +43,10 @@ def database_classes() -> dict[str, DatabaseClass]:
         for size in raw["sizes"]:
             name = f"db.{family}.{size}"
             larger = Decimal(normalization_factor(size)) / 4
-            memory = (Decimal(raw["memory_gib_per_large"]) * larger).normalize()
             usd = {engine: Decimal(price) * larger for engine, price in raw["usd_per_large_hour"].items()}
             if larger < _SMALLEST_AURORA:
                 usd = {engine: price for engine, price in usd.items() if "aurora" not in engine}
-            found[name] = DatabaseClass(name, max(_SMALLEST_VCPU, int(2 * larger)), memory, usd)
+            found[name] = DatabaseClass(name, vcpus_of(name), memory_of(name).normalize(), usd)
     return found
 
 
