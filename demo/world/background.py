@@ -1,10 +1,9 @@
 """What a machine does for itself: agents, cron, updates, scans. It brings load and traffic, and no work.
 
 Fitted by ``python -m demo.world.calibration`` to the Bitbrains "rnd" traces (Grid Workloads Archive T-12, 300 real
-machines, 5 minutes, July to September 2013), and to nothing else: no rule that looks at idle machines was consulted. A
-Gaussian mixture over log mean processor load and log mean traffic (five components by BIC) tells the machines to which
-nobody brings work; those with an even number were fitted, the odd ones were kept to compare with. Per quiet machine, the
-quartiles of fitted | simulated are in docs/simulated-account.md.
+machines, 5 minutes, July to September 2013), and to nothing else: no rule that looks at idle machines was consulted.
+A Gaussian mixture over log mean processor load and log mean traffic (five components by BIC) tells the machines to which
+nobody brings work; those with an even number were fitted, the odd ones were kept to compare with.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from demo.world.shapes import Clock
 
 _SLOTS = 12
 _DAY = 24 * _SLOTS
-# Between machines, (log median, log spread), fitted to the quiet machines' quartiles: the median day's mean load and its
+# Between machines, (log median, log spread), fitted to the quiet machines' quartiles: the median day's mean load and
 # highest slot in percent, bytes of the median day; then the log spreads from day to day, themselves drawn per machine.
 MEAN_LOAD_PCT = (np.log(0.11), 1.7)
 DAILY_PEAK_PCT = (np.log(1.7), 1.5)
@@ -81,7 +80,7 @@ def _draw_habit(seed: int, name: str) -> _Habit:
 def draw_background(seed: int, name: str, time_zone: str, first: int, last: int, per_hour: int) -> Background:
     """The own load of the machine called ``name`` in the hours [first, last); ``per_hour`` is 12 or 60.
 
-    A quiet base of agents; once a day something larger, mostly short, at its usual time on more than a third of the days;
+    A quiet base of agents; once a day something larger and short, at its usual time on more than a third of the days;
     on half of the machines something larger still once a week; bytes by the day, part of them in one slot.
     """
     habit = _draw_habit(seed, name)

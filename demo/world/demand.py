@@ -1,8 +1,8 @@
 """Latent demand: the work that people and other systems bring to a resource, drawn before anything else.
 
 Labels are judged from it; metrics and bills are made from it. It knows nothing of any rule that might look at them:
-work is either brought or it isn't. Everything is a function of absolute time, so that any window at any grain can be asked
-for, and an account that is advanced keeps its past.
+work is either brought or it isn't. Everything is a function of absolute time, so that any window at any grain can be
+asked for, and an account that is advanced keeps its past.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Demand:
     """What is brought to one resource.
 
     ``role`` is one of ROLES; ``time_zone`` is its users'. ``is_needed``: whether its owner would miss it, work or not.
-    ``trend_per_year``: growth (0.5) or decline (-0.3) relative to ``anchor``, an hour. ``steps``: (hour, factor) from that
-    hour on, multiplied. ``gone_from``: the hour in which its users left for good. ``level``: how much at most, as a share of
-    capacity, where that isn't left to the role's own wide range. Things of one ``name`` share one demand.
+    ``trend_per_year``: growth (0.5) or decline (-0.3) relative to ``anchor``, an hour. ``steps``: (hour, factor) from
+    that hour on, multiplied. ``gone_from``: the hour in which its users left for good. ``level``: how much at most, as a
+    share of capacity, where that isn't left to the role's own wide range. Things of one ``name`` share one demand.
     """
 
     seed: int

@@ -1,7 +1,8 @@
 """The kinds of resources. Each is an immutable description, valid for a span of hours; a change begins a new one.
 
 ``since`` and ``until`` bound a description's validity: a resized instance is two descriptions with one resource_id, the
-second from the hour of the change on. ``capacity_factor`` tells how much larger it is than what demand was drawn for.
+second from the hour of the change on. ``capacity_factor`` tells how much larger it is than what demand was drawn for, in
+processors; ``memory_factor`` in memory, where that differs (None: it doesn't).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Resource:
     since: int = 0
     until: int | None = None
     capacity_factor: float = 1.0
+    memory_factor: float | None = None
 
     def exists(self, first: int, last: int) -> np.ndarray:
         """Per hour of [first, last): whether this description of it is true."""
@@ -53,7 +55,8 @@ class Instance(Resource):
 
     ``operating_system``: Linux or Windows. ``is_spot``: bought on the Spot market. ``group``: its Auto Scaling group.
     ``has_detailed_monitoring``: CloudWatch gets a point a minute. ``has_agent``: it also gets memory, from the agent.
-    ``has_metrics``: False where CloudWatch holds nothing of it.
+    ``has_metrics``: False where CloudWatch holds nothing of it. ``is_transient``: it comes and goes with its group's demand
+    or the Spot market, and counts for no resource of its own.
     """
 
     zone: str
@@ -64,6 +67,7 @@ class Instance(Resource):
     has_detailed_monitoring: bool = False
     has_agent: bool = False
     has_metrics: bool = True
+    is_transient: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +129,7 @@ class Database(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseCluster(Resource):
-    """An Aurora cluster: what its members share. ``resource_id`` is its ARN. Level 1 makes ``ios_per_hour`` requests."""
+    """An Aurora cluster: what its members share; ``resource_id`` is its ARN. Level 1: ``ios_per_hour`` requests."""
 
     engine: str
     storage_gb: int
@@ -207,7 +211,7 @@ class ContainerService(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution(Resource):
-    """A CloudFront distribution; ``resource_id`` is its ARN. ``edges``: share of traffic per edge prefix (US, EU, AP)."""
+    """A CloudFront distribution; ``resource_id`` is its ARN. ``edges``: share of traffic per edge (US, EU, AP)."""
 
     distribution_id: str
     requests_per_hour: int
