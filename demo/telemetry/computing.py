@@ -14,9 +14,9 @@ import numpy as np
 
 from demo.randomness import identifier
 from demo.telemetry import disks
-from demo.telemetry.credits import KEPT_HOURS, SLOTS, credits_per_hour, walk_bucket
+from demo.telemetry.credits import SLOTS, credits_per_hour, list_credit_kinds
 from demo.telemetry.latent import MINUTES, Latent, group_by_id, runs_by_slot
-from demo.telemetry.machines import memory_used, processor, size_of, traffic
+from demo.telemetry.machines import memory_used, processor, traffic
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
 from demo.world.accounts import Account, Region
 from demo.world.life import Life
@@ -67,52 +67,6 @@ class _Sender:
             for volume in self._latent.volumes_of.get(instance.resource_id, ()):
                 total += disks.sum_traffic(self._latent, volume, first, last, SLOTS)[measure]
             return Grid(total, is_sent=runs_by_slot(instance, first, last))
-
-        return read
-
-    def _credits(self, instance: Instance) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-        """First hour, and per 5 minutes from it: credits spent, the bucket's level, credits charged."""
-        earned = credits_per_hour(instance.instance_type)
-        assert earned is not None
-        horizon = self._latent.estate.horizon
-        oldest = self._latent.estate.parameters.end_hour - KEPT_HOURS
-        start = max(oldest, instance.life.launched, instance.since)
-        end = horizon.end if instance.until is None else min(horizon.end, instance.until)
-        end = max(start, end if instance.life.ended is None else min(end, instance.life.ended))
-
-        def make() -> tuple[np.ndarray, ...]:
-            is_on = np.repeat(instance.runs(start, end), SLOTS)
-            percent = processor(self._latent, instance, start, end, SLOTS).reshape(-1)
-            spent = np.where(is_on, percent / 100 * size_of(instance.instance_type).vcpu * 60 / SLOTS, 0.0)
-            # T3 and later start with an empty bucket and may borrow a day's earnings (unlimited, the default).
-            begin = 24 * earned if start == oldest else 0.0
-            levels = walk_bucket(
-                begin, earned / SLOTS, np.where(is_on, spent, earned / SLOTS), 24 * earned, -24 * earned
-            )
-            return spent, levels.level, levels.charged
-
-        spent, level, charged = self._latent.keep(("credits", instance.resource_id, start, end), make)
-        return start, spent, level, charged
-
-    def credits(self, measure: str) -> Any:
-        """Credits used, in the bucket, borrowed or charged, per 5 minutes."""
-
-        def read(instance: Instance, first: int, last: int) -> Grid:
-            start, spent, level, charged = self._credits(instance)
-            series = {
-                "usage": spent,
-                "balance": np.maximum(level, 0.0),
-                "surplus": np.maximum(-level, 0.0),
-                "charged": charged,
-            }[measure]
-            # What lies before the walk is older than CloudWatch keeps anything.
-            missing = max(0, start - first) * SLOTS
-            values = series[max(0, first - start) * SLOTS : max(0, last - start) * SLOTS]
-            values = np.concatenate([np.zeros(missing), values])
-            hours = len(values) // SLOTS
-            is_sent = runs_by_slot(instance, first, last)
-            is_sent[: missing // SLOTS] = False
-            return Grid(np.round(values.reshape(hours, SLOTS), 4), is_sent=is_sent[:hours])
 
         return read
 
@@ -180,12 +134,7 @@ def list_sources(latent: Latent) -> Iterator[Source]:
             for part in ("", "_Instance", "_System")
         ),
     )
-    burstable = (
-        Kind("CPUCreditUsage", "Count", sender.credits("usage"), True),
-        Kind("CPUCreditBalance", "Count", sender.credits("balance"), True),
-        Kind("CPUSurplusCreditBalance", "Count", sender.credits("surplus"), True),
-        Kind("CPUSurplusCreditsCharged", "Count", sender.credits("charged"), True),
-    )
+    burstable = list_credit_kinds(latent, lambda instance: str(instance.instance_type))
     memory = {
         "Linux": Kind("mem_used_percent", "Percent", sender.memory, True),
         "Windows": Kind("Memory % Committed Bytes In Use", "None", sender.memory, True),

@@ -9,6 +9,7 @@ import numpy as np
 
 from demo.billing import quantities
 from demo.billing.quantities import GIGABYTE
+from demo.telemetry.credits import credits_per_hour, list_credit_kinds
 from demo.telemetry.latent import MINUTES, Latent, group_by_id, runs_by_slot
 from demo.telemetry.machines import memory_used, processor, size_of
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
@@ -115,11 +116,15 @@ def list_sources(latent: Latent) -> Iterator[Source]:
         Kind("NetworkReceiveThroughput", "Bytes/Second", sender.network(True), True),
         Kind("NetworkTransmitThroughput", "Bytes/Second", sender.network(False), True),
     )
+    burstable = list_credit_kinds(latent, lambda database: str(database.database_class))
     own_storage = (Kind("FreeStorageSpace", "Bytes", sender.free_storage, True),)
     for things in group_by_id(latent.estate.each(Database)):
         database: Database = things[-1]
         name = {"DBInstanceIdentifier": database.name}
         yield from name_sources("AWS/RDS", name, shared, things)
+        bursting = tuple(thing for thing in things if credits_per_hour(thing.database_class) is not None)
+        if bursting:
+            yield from name_sources("AWS/RDS", name, burstable, bursting)
         if database.cluster is None:
             yield from name_sources("AWS/RDS", name, own_storage, things)
     cluster_kinds = (

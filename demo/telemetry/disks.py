@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from demo.telemetry.credits import KEPT_HOURS, SLOTS, walk_bucket
+from demo.telemetry.credits import SLOTS, cut_walk, span_walked, walk_bucket
 from demo.telemetry.latent import MINUTES, Latent, group_by_id
 from demo.telemetry.samples import Grid, Kind, Source, name_sources
 from demo.world.resources import Volume
@@ -46,27 +47,47 @@ def sum_traffic(latent: Latent, volume: Volume, first: int, last: int, per_hour:
     }
 
 
+@dataclass(frozen=True)
+class _Habit:
+    """``full``: operations a minute at full work; ``own``: of the system itself; bytes of one read and one write."""
+
+    full: float
+    share_read: float
+    own: float
+    read_size: float
+    write_size: float
+
+
+def _habit(latent: Latent, volume: Volume) -> _Habit:
+    def draw() -> _Habit:
+        rng = latent.draw(volume, "operations")
+        full = min(0.9 * most_operations(volume), float(np.exp(rng.normal(np.log(120.0), 1.0)))) * 60
+        share_read = float(rng.uniform(0.1, 0.8))
+        own = float(rng.uniform(1, 8)) if volume.is_root else 0.0
+        read_size, write_size = (4096.0 * rng.integers(1, 17, 2)).tolist()
+        return _Habit(full, share_read, own, read_size, write_size)
+
+    habit: _Habit = latent.remember(("disk habit", volume.resource_id, volume.since), draw)
+    return habit
+
+
 def _traffic(latent: Latent, volume: Volume, first: int, last: int) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Reads and writes a minute, and the bytes of one of each."""
-    rng = latent.draw(volume, "operations")
-    most = most_operations(volume)
-    full = min(0.9 * most, float(np.exp(rng.normal(np.log(120.0), 1.0)))) * 60
-    share_read = float(rng.uniform(0.1, 0.8))
-    own = float(rng.uniform(1, 8)) if volume.is_root else 0.0
-    sizes = 4096.0 * rng.integers(1, 17, 2)
+    habit = _habit(latent, volume)
 
     def make() -> tuple[np.ndarray, ...]:
-        is_on = is_attached(latent, volume, first, last)
-        operations = latent.work(volume, first, last, MINUTES) * full
-        operations *= np.exp(0.2 * latent.normal(volume, "operations", first, last, MINUTES))
-        operations += own * latent.uniform(volume, "own operations", first, last, MINUTES) * 2
-        np.minimum(operations, 60.0 * most, out=operations)
-        operations *= is_on[:, None]
-        reads = np.rint(operations * share_read)
+        operations = latent.work(volume, first, last, MINUTES) * habit.full
+        if operations.any():
+            operations *= np.exp(0.2 * latent.normal(volume, "operations", first, last, MINUTES))
+        if habit.own:
+            operations += 2 * habit.own * latent.uniform(volume, "own operations", first, last, MINUTES)
+        np.minimum(operations, 60.0 * most_operations(volume), out=operations)
+        operations *= is_attached(latent, volume, first, last)[:, None]
+        reads = np.rint(operations * habit.share_read)
         return reads, np.rint(operations) - reads
 
     reads, writes = latent.keep(("disk", volume.resource_id, volume.since, first, last), make)
-    return reads, writes, float(sizes[0]), float(sizes[1])
+    return reads, writes, habit.read_size, habit.write_size
 
 
 class _Sender:
@@ -104,23 +125,25 @@ class _Sender:
         return self._grid(volume, first, last, np.round(self._busy_seconds(volume, first, last) / 60.0, 4))
 
     def burst_balance(self, volume: Volume, first: int, last: int) -> Grid:
-        """Percent of the gp2 bucket, per 5 minutes; the bucket is full when the volume is made."""
+        """Percent of the gp2 bucket, per 5 minutes; the bucket is full when the volume is made.
+
+        What is spent is the work alone, without the noise of single minutes, so that 15 months are walked quickly.
+        """
         latent = self._latent
-        start = max(latent.estate.parameters.end_hour - KEPT_HOURS, volume.life.launched, volume.since)
-        bounds = [latent.estate.horizon.end, volume.until, volume.life.ended]
-        end = max(start, min(bound for bound in bounds if bound is not None))
+        start, end = span_walked(latent, volume)
 
         def make() -> np.ndarray:
             per_slot = 3600.0 / SLOTS
-            operations = sum_traffic(latent, volume, start, end, SLOTS)
-            spent = (operations["read_ops"] + operations["write_ops"]).reshape(-1)
+            spent = (latent.work(volume, start, end, SLOTS) * (_habit(latent, volume).full * MINUTES / SLOTS)).reshape(
+                -1
+            )
+            np.minimum(spent, _GP2_BURST * per_slot, out=spent)
+            spent *= np.repeat(is_attached(latent, volume, start, end), SLOTS)
             earned = max(100.0, 3.0 * volume.size_gb) * per_slot
             return walk_bucket(_GP2_BUCKET, earned, spent, _GP2_BUCKET, 0.0).level
 
         level: np.ndarray = latent.keep(("burst", volume.resource_id, start, end), make)
-        missing = max(0, start - first)
-        kept = level[max(0, first - start) * SLOTS : max(0, last - start) * SLOTS]
-        values = np.concatenate([np.full(missing * SLOTS, _GP2_BUCKET), kept]).reshape(-1, SLOTS)
+        values = cut_walk(level, start, first, last, _GP2_BUCKET)
         return self._grid(volume, first, last, np.round(100 * values / _GP2_BUCKET, 2))
 
 

@@ -59,10 +59,17 @@ class Latent:
         self.estate = estate
         self.seed = estate.parameters.seed
         self._shelf = Shelf()
+        self._habits: dict[tuple[Any, ...], Any] = {}
 
     def keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """One array or a tuple of arrays, kept a while under a key."""
         return self._shelf.get(key, make, _weigh)
+
+    def remember(self, key: tuple[Any, ...], draw: Callable[[], Any]) -> Any:
+        """Something small that is drawn once."""
+        if key not in self._habits:
+            self._habits[key] = draw()
+        return self._habits[key]
 
     @cached_property
     def instances(self) -> dict[str, tuple[Instance, ...]]:
