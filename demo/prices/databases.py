@@ -46,7 +46,7 @@ def database_classes() -> dict[str, DatabaseClass]:
             usd = {engine: Decimal(price) * larger for engine, price in raw["usd_per_large_hour"].items()}
             if larger < _SMALLEST_AURORA:
                 usd = {engine: price for engine, price in usd.items() if "aurora" not in engine}
-            found[name] = DatabaseClass(name, vcpus_of(name), memory_of(name).normalize(), usd)
+            found[name] = DatabaseClass(name, vcpus_of(name), Decimal(str(memory_of(name))).normalize(), usd)
     return found
 
 

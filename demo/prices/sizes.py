@@ -41,11 +41,11 @@ def vcpus_of(name: str) -> int:
     return int(_instance(name)["vcpu"])
 
 
-def memory_of(name: str) -> Decimal:
+def memory_of(name: str) -> float:
     """GiB of memory of m5.large or db.m5.large. Raises DemoError for what the price list doesn't hold."""
     if name.startswith("db."):
-        return Decimal(_family_of(name)["memory_gib_per_large"]) * Decimal(normalization_factor(name)) / 4
-    return Decimal(_instance(name)["memory_gib"])
+        return float(_family_of(name)["memory_gib_per_large"]) * float(normalization_factor(name)) / 4
+    return float(_instance(name)["memory_gib"])
 
 
 def _instance(name: str) -> dict[str, str]:
