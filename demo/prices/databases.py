@@ -15,6 +15,8 @@ from demo.prices.sizes import memory_of, normalization_factor, vcpus_of
 from demo.world.accounts import REGIONS
 
 SERVICE = "Amazon Relational Database Service"
+# AWS asks whole tenths of a cent: db.t3.medium 0.072, half of 0.145.
+_STEP = Decimal("0.001")
 # Aurora starts at medium, half a large.
 _SMALLEST_AURORA = Decimal("0.5")
 
@@ -43,7 +45,9 @@ def database_classes() -> dict[str, DatabaseClass]:
         for size in raw["sizes"]:
             name = f"db.{family}.{size}"
             larger = Decimal(normalization_factor(size)) / 4
-            usd = {engine: Decimal(price) * larger for engine, price in raw["usd_per_large_hour"].items()}
+            usd = {
+                engine: (Decimal(price) * larger).quantize(_STEP) for engine, price in raw["usd_per_large_hour"].items()
+            }
             if larger < _SMALLEST_AURORA:
                 usd = {engine: price for engine, price in usd.items() if "aurora" not in engine}
             found[name] = DatabaseClass(name, vcpus_of(name), Decimal(str(memory_of(name))).normalize(), usd)
