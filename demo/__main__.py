@@ -1,4 +1,4 @@
-"""python -m demo generate | serve | score."""
+"""python -m demo generate | serve | advance | tell | score."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
-from demo import scoring, serving
+from demo import control, scoring, serving
 from demo.errors import DemoError
+from demo.faults import Fault
 from demo.generation import generate
-from demo.parameters import Parameters, parse_end
+from demo.parameters import REPORT_FORMS, Parameters, parse_end
+from demo.routing import Router
+from demo.timeline import moment
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -22,19 +26,47 @@ def _parser() -> argparse.ArgumentParser:
     make = commands.add_parser("generate", help="make the account's files, or keep them where they are already there")
     make.add_argument("--seed", type=int, default=1, help="equal seed and end give byte-equal files (default 1)")
     make.add_argument("--end", help="the simulated present, an ISO hour (default: the last UTC midnight)")
-    make.add_argument("--resources", type=int, default=120, help="root volumes not counted (default 120)")
+    make.add_argument("--resources", type=int, default=300, help="root volumes not counted (default 300)")
+    make.add_argument("--months", type=int, default=13, help="billing periods, the open one included (default 13)")
+    make.add_argument("--hourly-days", type=int, default=90, help="last days billed by the hour (default 90)")
+    make.add_argument("--negotiated-discount", type=int, default=0, metavar="PERCENT", help="adds the net columns")
+    make.add_argument(
+        "--report", action="append", choices=REPORT_FORMS, help="may be repeated (default legacy-csv)", dest="reports"
+    )
     serve = commands.add_parser("serve", help="answer AWS clients over loopback until stopped")
     serve.add_argument("--port", type=int, default=0, help="default: any free one, named in the line that is printed")
     serve.add_argument("--parent-pid", type=int, help="stop when this process is gone")
+    serve.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        help="like kind=deny,service=ec2,action=Describe*,region=eu-west-1,times=3",
+    )
+    serve.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="that every answer is late by")
+    serve.add_argument("--throttle", action="store_true", help="hold to AWS's published request rates")
+    advance = commands.add_parser("advance", help="move the clock on; reports and metrics follow (not while served)")
+    advance.add_argument("--hours", type=int)
+    advance.add_argument("--to", help="an ISO hour")
+    tell = commands.add_parser("tell", help="let something happen that no client can cause: Restate, DelayReports")
+    tell.add_argument("action")
+    tell.add_argument("details", nargs="?", default="{}", help="a JSON object")
     judge = commands.add_parser("score", help="judge evaluations (JSON array on stdin) by the answer key")
     judge.add_argument("--json", action="store_true", help="print the scores as JSON")
-    for command in (make, serve, judge):
+    for command in (make, serve, advance, tell, judge):
         command.add_argument("--directory", type=Path, required=True, help="the account's folder")
     return parser
 
 
 def _generate(arguments: argparse.Namespace) -> None:
-    parameters = Parameters(arguments.seed, parse_end(arguments.end), arguments.resources)
+    parameters = Parameters(
+        arguments.seed,
+        parse_end(arguments.end),
+        arguments.resources,
+        arguments.months,
+        arguments.hourly_days,
+        arguments.negotiated_discount,
+        tuple(arguments.reports or REPORT_FORMS[:1]),
+    )
     started = time.monotonic()
     is_new = generate(arguments.directory, parameters)
     what = f"made in {time.monotonic() - started:.1f} s" if is_new else "already there"
@@ -45,12 +77,32 @@ def _generate(arguments: argparse.Namespace) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
+    faults = [Fault.parse(text) for text in arguments.fault]
+    if arguments.latency:
+        faults.insert(0, Fault("latency", seconds=arguments.latency))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with serving.start(arguments.directory, arguments.port) as endpoint:
+    options: dict[str, Any] = {"faults": tuple(faults), "throttle": arguments.throttle}
+    with serving.start(arguments.directory, arguments.port, **options) as endpoint:
         print(json.dumps(endpoint.as_dict()), flush=True)
         serving.wait(stop, arguments.parent_pid)
+
+
+def _advance(arguments: argparse.Namespace) -> None:
+    router = Router(arguments.directory)
+    now = router.advance(control.hours_ahead(router.account.now, arguments.hours, arguments.to))
+    print(f"simulated account in {arguments.directory}: present {moment(now):%Y-%m-%d %H:%M} UTC")
+
+
+def _tell(arguments: argparse.Namespace) -> None:
+    try:
+        details = json.loads(arguments.details)
+    except ValueError as error:
+        raise DemoError(f"details {arguments.details!r} are not JSON ({error})") from error
+    router = Router(arguments.directory)
+    router.tell(control.make_event(router.account.now, {"action": arguments.action, "details": details}))
+    print(f"simulated account in {arguments.directory}: {arguments.action} happened")
 
 
 def _score(arguments: argparse.Namespace) -> None:
@@ -70,7 +122,8 @@ def main() -> int:
     """Run a command; 1 with one line on standard error for bad input."""
     arguments = _parser().parse_args()
     try:
-        {"generate": _generate, "serve": _serve, "score": _score}[arguments.command](arguments)
+        commands = {"generate": _generate, "serve": _serve, "advance": _advance, "tell": _tell, "score": _score}
+        commands[arguments.command](arguments)
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -1,90 +1,154 @@
-"""Finds the service a request is for and the encoding it speaks, and answers it."""
+"""Finds the service a request is for, lets faults have their way, and answers from the account as it stands."""
 
 from __future__ import annotations
 
-import re
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from demo import wire
-from demo.calendars import draw_horizon
-from demo.estate import draw_estate
-from demo.generation import S3_FOLDER, SPEND_FILE, read_parameters
-from demo.metrics import Truth
-from demo.services import cloudwatch, cost_explorer, s3, sts
-from demo.spend import read_spend
-from demo.wire import Request, Response, ServiceError
+from demo import hand
+from demo.errors import DemoError
+from demo.faults import ConnectionDropped, Fault, Faults, Throttle, denied
+from demo.journal import Event, read_journal, write_journal
+from demo.opening import Opener, open_account, refresh_reports
+from demo.parameters import Parameters
+from demo.protocols import Call, understand
+from demo.services import buckets, catalogue, s3, sts
+from demo.services.context import Context
+from demo.services.rest import resolve
+from demo.standing import Account
+from demo.timeline import Horizon
+from demo.wire import Caller, Request, Response, ServiceError
+from demo.world.changes import change as change_estate
 
-_RPC_PATH = re.compile(r"/service/([A-Za-z0-9_]+)/operation/([A-Za-z0-9_]+)")
-_CLOUDWATCH_TARGET = "GraniteServiceVersion20100801"
+__all__ = ["ConnectionDropped", "Router"]
 
 
 class Router:
-    """All services of the account in ``directory``. Page sizes can be made small to try paging with little data."""
+    """All services of the account in ``directory``. Page sizes can be made small to try paging with little data.
+
+    ``faults`` is what goes wrong on demand; ``throttle``: whether AWS's published request rates hold. Safe to use from
+    many threads: a request is answered from the account as it stood when it came.
+    """
 
     def __init__(
         self,
         directory: Path,
         *,
-        metrics_per_page: int = cloudwatch.METRICS_PER_PAGE,
-        groups_per_page: int = cost_explorer.GROUPS_PER_PAGE,
+        metrics_per_page: int = 500,
+        groups_per_page: int = 1000,
+        faults: tuple[Fault, ...] = (),
+        throttle: bool = False,
+        opener: Opener = open_account,
+        refresh: Callable[[Path], None] = refresh_reports,
     ):
-        self.parameters = read_parameters(directory)
-        self.horizon = draw_horizon(self.parameters)
+        self.directory = directory
         self.tokens = sts.TokenService()
-        self.objects = s3.ObjectStore(directory / S3_FOLDER)
-        self.metrics = cloudwatch.MetricService(Truth(draw_estate(self.parameters, self.horizon)), metrics_per_page)
-        self.costs = cost_explorer.CostService(read_spend(directory / SPEND_FILE), self.horizon, groups_per_page)
+        self.faults = Faults(faults)
+        self.throttle = Throttle() if throttle else None
+        self.objects = s3.ObjectStore(directory / "s3")
+        self._open: Callable[[], Account] = lambda: opener(directory, metrics_per_page, groups_per_page)
+        self._refresh = refresh
+        self._lock = threading.Lock()
+        self.account = self._open()
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters that the account was made with."""
+        return self.account.parameters
+
+    @property
+    def horizon(self) -> Horizon:
+        """The times the account is known for."""
+        return self.account.horizon
+
+    # --- the clock and the hand ------------------------------------------------------------------------------------
+
+    def advance(self, hours: int) -> int:
+        """Move the present on, have the reports written that AWS would have written since; the new present in hours.
+
+        Requests under way are answered from the account as it was. Raises DemoError for hours that lead nowhere.
+        """
+        if hours < 1:
+            raise DemoError(f"the clock can't be advanced by {hours} hours; it only goes forward")
+        with self._lock:
+            journal = read_journal(self.directory, self.account.parameters.end_hour)
+            write_journal(self.directory, replace(journal, now=journal.now + hours))
+            self._refresh(self.directory)
+            self.account = self._open()
+            return self.account.now
+
+    def tell(self, event: Event) -> None:
+        """Write down an event that no client can cause (a restated bill, late reports) and rewrite what it changes.
+
+        Raises DemoError for one that can't be.
+        """
+        with self._lock:
+            change_estate(self.account.estate, event)
+            journal = read_journal(self.directory, self.account.parameters.end_hour)
+            write_journal(self.directory, replace(journal, events=(*journal.events, event)))
+            self._refresh(self.directory)
+            self.account = self._open()
+
+    def _change(self, caller: Caller, action: str, resource_id: str, details: dict[str, Any]) -> Account:
+        with self._lock:
+            account = self.account
+            journal, estate = hand.record(
+                self.directory, account.journal, account.estate, change_estate, caller, action, resource_id, details
+            )
+            self.account = account.changed(journal, estate)
+            return self.account
+
+    # --- answering -------------------------------------------------------------------------------------------------
 
     def answer(self, request: Request) -> Response:
-        """The response to a request; AWS's errors come in the encoding of the request."""
-        rpc = _RPC_PATH.fullmatch(request.path)
-        if rpc is not None:
-            return self._answer_cbor(request, rpc.group(1), rpc.group(2))
-        if "x-amz-target" in request.headers:
-            return self._answer_json(request)
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return self._answer_query(request)
+        """The response to a request; AWS's errors come in the protocol of the request.
+
+        Raises ConnectionDropped where a fault asks for it.
+        """
         try:
-            return self.objects.answer(request, self.tokens.recognise(request))
+            call = understand(request)
         except ServiceError as error:
-            if error.code == "MissingAuthenticationToken":
+            return Response(error.status, {"Content-Type": "text/plain"}, error.message.encode())
+        try:
+            return self._answer(call, request)
+        except ServiceError as error:
+            if error.code == "MissingAuthenticationToken" and call.service == "s3":
                 error = ServiceError(403, "AccessDenied", "Access Denied")
-            return s3.error_response(error, request)
+            return call.fail(error)
 
-    def _answer_cbor(self, request: Request, service: str, action: str) -> Response:
-        try:
-            caller = self.tokens.recognise(request)
-            if service != _CLOUDWATCH_TARGET:
-                raise ServiceError(404, "UnknownOperationException", f"{service} is not simulated.")
-            return wire.cbor_response(self.metrics.answer(action, wire.decode_cbor(request.body), caller))
-        except ServiceError as error:
-            return wire.cbor_error(error)
+    def _answer(self, call: Call, request: Request) -> Response:
+        caller = self.tokens.recognise(request)
+        action, parameters = self._resolve(call, request)
+        place = (caller.region, caller.account.account_id, request.path)
+        self.faults.meet(call.dialect, action, *place, caller.arn)
+        if self.throttle is not None:
+            self.throttle.meet(call.dialect, action, *place[:2])
+        if not hand.is_reading(action) and not caller.may_write:
+            raise denied(call.dialect, action, caller.arn, "because no identity-based policy allows the action")
+        context = Context(self.account, caller, self._change)
+        if call.service == "s3":
+            return self.faults.spoil(buckets.answer(context, self.objects, request), action, *place)
+        return call.respond(self._perform(call, action, parameters, context))
 
-    def _answer_json(self, request: Request) -> Response:
-        version = "1.0" if "1.0" in request.headers.get("content-type", "") else "1.1"
-        try:
-            caller = self.tokens.recognise(request)
-            service, _, action = request.headers["x-amz-target"].partition(".")
-            parameters = wire.decode_json(request.body)
-            if service == cost_explorer.TARGET:
-                return wire.json_response(self.costs.answer(action, parameters, caller), version)
-            if service == _CLOUDWATCH_TARGET:
-                return wire.json_response(self.metrics.answer(action, parameters, caller), version)
-            raise ServiceError(400, "UnknownOperationException", f"{service} is not simulated.")
-        except ServiceError as error:
-            return wire.json_error(error, version)
+    def _resolve(self, call: Call, request: Request) -> tuple[str, dict[str, Any]]:
+        if call.service == "s3":
+            return buckets.action_of(request), {}
+        if call.service in catalogue.REST:
+            return resolve(catalogue.REST[call.service], request)
+        return call.action, call.read()
 
-    def _answer_query(self, request: Request) -> Response:
-        namespace = sts.NAMESPACE
-        try:
-            parameters = wire.decode_query(request.body)
-            action, version = str(parameters.pop("Action", "")), str(parameters.pop("Version", ""))
-            caller = self.tokens.recognise(request)
-            if version == sts.VERSION:
-                return wire.query_response(action, namespace, self.tokens.answer(action, parameters, caller))
-            if version == cloudwatch.VERSION:
-                namespace = cloudwatch.NAMESPACE
-                return wire.query_response(action, namespace, self.metrics.answer(action, parameters, caller))
-            raise ServiceError(400, "InvalidAction", f"{action} of version {version} is not simulated.")
-        except ServiceError as error:
-            return wire.query_error(namespace, error)
+    def _perform(self, call: Call, action: str, parameters: dict[str, Any], context: Context) -> Any:
+        if call.service == "sts":
+            return self.tokens.answer(action, parameters, context.caller)
+        if call.service == "cloudwatch":
+            return self.account.metrics.answer(action, parameters, context.caller)
+        if call.service == "ce":
+            return self.account.costs.answer(action, parameters, context.caller)
+        known = catalogue.ACTIONS.get(call.service, {})
+        if action not in known:
+            code = "InvalidAction" if call.protocol in ("query", "ec2") else "UnknownOperationException"
+            raise ServiceError(400, code, f"{action} of {call.service or 'this service'} is not simulated.")
+        return known[action](context, parameters)

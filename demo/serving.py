@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from demo import accounts, cur
+from demo import accounts, control, cur
 from demo.errors import DemoError
-from demo.routing import Router
+from demo.routing import ConnectionDropped, Router
+from demo.timeline import moment
 from demo.wire import Request, Response
 
 LOOPBACK = "127.0.0.1"
@@ -67,14 +68,18 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, parts.path, parts.query, headers, body)
         try:
-            response = self.server.router.answer(request)
+            router = self.server.router
+            response = control.answer(router, request) if control.is_control(request) else router.answer(request)
+        except ConnectionDropped:
+            self.close_connection = True
+            return
         except Exception:
             # A fault of the simulation itself: the client sees what a failing service would send, we see the cause.
             traceback.print_exc()
             response = Response(500, {"Content-Type": "text/plain"}, b"the simulated account failed; see its output")
         self._send(response)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - names that http.server calls
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - names that http.server calls
 
     def _send(self, response: Response) -> None:
         self.send_response(response.status)
@@ -86,6 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD" and response.status != 304:
             self.wfile.write(response.body)
+            # A body that ends before the announced length: only the closed connection tells the client.
+            self.close_connection |= response.length is not None and response.length > len(response.body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests aren't logged: a sync makes thousands."""
@@ -98,18 +105,18 @@ def _describe(server: _Server) -> Endpoint:
         payer_account_id=accounts.PAYER.account_id,
         role_arns=[account.role_arn for account in accounts.LINKED],
         regions=[region.code for region in accounts.REGIONS],
-        end=server.router.parameters.end.isoformat(),
+        end=moment(server.router.account.now).isoformat(),
     )
 
 
 @contextmanager
-def start(directory: Path | str, port: int = 0, **page_sizes: int) -> Iterator[Endpoint]:
+def start(directory: Path | str, port: int = 0, **options: Any) -> Iterator[Endpoint]:
     """Serve a generated folder from a thread of this process, as long as the block runs.
 
-    ``page_sizes``: metrics_per_page and groups_per_page. Raises DemoError where the folder holds no account or the port
-    is taken.
+    ``options``: the router's (metrics_per_page, groups_per_page, faults, throttle). Raises DemoError where the folder
+    holds no account or the port is taken.
     """
-    router = Router(Path(directory), **page_sizes)
+    router = Router(Path(directory), **options)
     try:
         server = _Server(router, port)
     except OSError as error:

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from demo.accounts import Account
+from demo.world.accounts import Account
 
 
 class ServiceError(Exception):
@@ -29,13 +29,17 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, from the credential's access key, and for which region and service it was signed."""
+    """Who asks, from the credential's access key, and for which region and service it was signed.
+
+    ``may_write``: whether the account lets the caller change anything.
+    """
 
     account: Account
     arn: str
     user_id: str
     region: str
     service: str
+    may_write: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,14 @@ class Numbers:
 
 class Moment(int):
     """One whole second since 1970, written as a time stamp."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list whose elements have a name of their own in XML (RDS: <DBInstances><DBInstance>...)."""
+
+    name: str
+    values: list[Any]
 
 
 class Pairs(dict[str, Any]):
@@ -265,13 +277,15 @@ def decode_json(raw: bytes) -> dict[str, Any]:
 
 
 def _fold(node: Any) -> Any:
-    """Turn {"member": {"1": a, "2": b}} into [a, b], everywhere."""
+    """Turn {"member": {"1": a, "2": b}} and {"1": a, "2": b} into [a, b], everywhere."""
     if not isinstance(node, dict):
         return node
-    if set(node) == {"member"} and isinstance(node["member"], dict):
-        members = node["member"]
-        return [_fold(members[key]) for key in sorted(members, key=lambda key: int(key) if key.isdigit() else 0)]
-    return {key: _fold(value) for key, value in node.items()}
+    if node and all(key.isdigit() for key in node):
+        return [_fold(node[key]) for key in sorted(node, key=int)]
+    folded = {key: _fold(value) for key, value in node.items()}
+    if set(folded) == {"member"} and isinstance(folded["member"], list):
+        return folded["member"]
+    return folded
 
 
 def decode_query(raw: bytes) -> dict[str, Any]:
@@ -296,22 +310,24 @@ def stamp(seconds: int) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def to_xml(name: str, value: Any) -> str:
-    """An element; lists become <member> elements."""
+def to_xml(name: str, value: Any, item: str = "member") -> str:
+    """An element; lists become elements of the name ``item``, unless they are Items."""
     if value is None:
         return ""
     if isinstance(value, Pairs):
-        inner = "".join(f"<entry>{to_xml('key', key)}{to_xml('value', item)}</entry>" for key, item in value.items())
+        inner = "".join(f"<entry>{to_xml('key', key)}{to_xml('value', part)}</entry>" for key, part in value.items())
     elif isinstance(value, Moment):
         inner = stamp(value)
     elif isinstance(value, dict):
-        inner = "".join(to_xml(key, item) for key, item in value.items())
+        inner = "".join(to_xml(key, part, item) for key, part in value.items())
     elif isinstance(value, Moments):
-        inner = "".join(f"<member>{stamp(item)}</member>" for item in value.seconds.tolist())
+        inner = "".join(f"<{item}>{stamp(part)}</{item}>" for part in value.seconds.tolist())
     elif isinstance(value, Numbers):
-        inner = "".join(f"<member>{item!r}</member>" for item in value.values.tolist())
+        inner = "".join(f"<{item}>{part!r}</{item}>" for part in value.values.tolist())
+    elif isinstance(value, Items):
+        inner = "".join(to_xml(value.name, part, item) for part in value.values)
     elif isinstance(value, list | tuple):
-        inner = "".join(to_xml("member", item) for item in value)
+        inner = "".join(to_xml(item, part, item) for part in value)
     elif isinstance(value, bool):
         inner = "true" if value else "false"
     else:

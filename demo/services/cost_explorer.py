@@ -117,7 +117,7 @@ class CostService:
         return start, end
 
     def _cells(self, start: date, end: date, caller: Caller, test: Callable[[Cell], bool] | None) -> list[Cell]:
-        own = None if caller.account == accounts.PAYER else caller.account.account_id
+        own = None if caller.account.account_id == accounts.PAYER.account_id else caller.account.account_id
         days = [start + timedelta(days=offset) for offset in range((end - start).days)]
         return [
             cell

@@ -1,4 +1,7 @@
-"""S3 for reading: the payer's buckets are folders, their objects plain files, looked at anew on every request."""
+"""S3's objects for reading: billing buckets are folders of the payer, objects files looked at anew every time.
+
+Buckets of the estate have a configuration (demo.services.buckets) and no objects.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,12 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
-from demo import accounts
 from demo.wire import Caller, Request, Response, ServiceError, request_id
+from demo.world import accounts
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 MOST_KEYS = 1000
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-# Sub-resources that aren't simulated: answering them as if they were objects or listings would mislead.
-_UNKNOWN = frozenset(
-    {"acl", "policy", "versioning", "versions", "tagging", "lifecycle", "uploads", "encryption", "cors"}
-)
 
 
 @dataclass(frozen=True)
@@ -44,17 +43,6 @@ def _xml(body: str, status: int = 200) -> Response:
     return Response(status, headers, ('<?xml version="1.0" encoding="UTF-8"?>\n' + body).encode())
 
 
-def error_response(error: ServiceError, request: Request) -> Response:
-    """S3's XML of an error; HEAD answers carry none."""
-    if request.method == "HEAD":
-        return Response(error.status, {"x-amz-request-id": request_id()})
-    body = (
-        f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
-        f"<Resource>{escape(unquote(request.path))}</Resource><RequestId>{request_id()}</RequestId></Error>"
-    )
-    return _xml(body, error.status)
-
-
 class ObjectStore:
     """Answers S3's reading calls from the folder ``root``, one subfolder a bucket."""
 
@@ -63,40 +51,25 @@ class ObjectStore:
         self._etags: dict[Path, tuple[int, int, str]] = {}
         self._lock = threading.Lock()
 
+    def buckets(self) -> list[str]:
+        """Names of the billing buckets."""
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
+
     def answer(self, request: Request, caller: Caller) -> Response:
-        """ListBuckets, HeadBucket, GetBucketLocation, ListObjectsV2, HeadObject and GetObject."""
+        """HeadBucket, ListObjectsV2, HeadObject and GetObject, for the payer alone."""
         if request.method not in ("GET", "HEAD"):
-            raise ServiceError(405, "MethodNotAllowed", "The simulated account's buckets can only be read.")
-        if caller.account != accounts.PAYER:
+            raise ServiceError(405, "MethodNotAllowed", "The simulated account's objects can only be read.")
+        if caller.account.account_id != accounts.PAYER.account_id:
             raise ServiceError(403, "AccessDenied", "Access Denied")
         bucket, _, key = unquote(request.path).lstrip("/").partition("/")
-        if not bucket:
-            return self._list_buckets()
         folder = self.root / bucket
         if bucket in (".", "..") or not folder.is_dir():
             raise ServiceError(404, "NoSuchBucket", "The specified bucket does not exist")
-        parameters = request.parameters
-        unknown = _UNKNOWN & set(parameters)
-        if unknown:
-            raise ServiceError(501, "NotImplemented", f"?{sorted(unknown)[0]} is not simulated.")
         if key:
             return self._object(request, self._find(folder, key))
         if request.method == "HEAD":
             return Response(200, {"x-amz-bucket-region": accounts.HOME_REGION.code, "x-amz-request-id": request_id()})
-        if "location" in parameters:
-            return _xml(f'<LocationConstraint xmlns="{NAMESPACE}"/>')
-        return self._list_objects(bucket, folder, parameters)
-
-    def _list_buckets(self) -> Response:
-        buckets = "".join(
-            f"<Bucket><Name>{escape(path.name)}</Name><CreationDate>2024-01-15T09:30:00.000Z</CreationDate></Bucket>"
-            for path in sorted(self.root.iterdir())
-            if path.is_dir()
-        )
-        owner = f"<Owner><ID>{accounts.PAYER.account_id}</ID></Owner>"
-        return _xml(
-            f'<ListAllMyBucketsResult xmlns="{NAMESPACE}">{owner}<Buckets>{buckets}</Buckets></ListAllMyBucketsResult>'
-        )
+        return self._list_objects(bucket, folder, request.parameters)
 
     def _etag(self, path: Path, status: os.stat_result) -> str:
         version = (status.st_mtime_ns, status.st_size)

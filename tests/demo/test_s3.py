@@ -107,7 +107,7 @@ def test_objects_whole_and_in_part(served: Served, tmp_path: Path) -> None:
             {"Bucket": BUCKET, "Key": "aws-programmatic-access-test-object", "IfMatch": '"0"'},
             "PreconditionFailed",
         ),
-        ("get_bucket_versioning", {"Bucket": BUCKET}, "NotImplemented"),
+        ("get_bucket_policy", {"Bucket": BUCKET}, "NotImplemented"),
         ("put_object", {"Bucket": BUCKET, "Key": "new", "Body": b"x"}, "MethodNotAllowed"),
     ],
 )

@@ -1,0 +1,39 @@
+"""Which services are answered, and by what: actions by service, paths by REST service."""
+
+from __future__ import annotations
+
+from demo.services import (
+    api_gateway,
+    balancing,
+    cloudfront,
+    dynamodb,
+    ec2_compute,
+    ec2_storage,
+    ecs,
+    functions,
+    organizations,
+    pricing,
+    rds,
+)
+from demo.services.context import Action
+from demo.services.rest import Route
+
+ACTIONS: dict[str, dict[str, Action]] = {
+    "ec2": ec2_compute.ACTIONS | ec2_storage.ACTIONS,
+    "autoscaling": balancing.GROUPS,
+    "rds": rds.ACTIONS,
+    "elb": balancing.CLASSIC,
+    "elbv2": balancing.MODERN,
+    "dynamodb": dynamodb.ACTIONS,
+    "ecs": ecs.ACTIONS,
+    "organizations": organizations.ACTIONS,
+    "pricing": pricing.ACTIONS,
+    "lambda": functions.ACTIONS,
+    "apigateway": api_gateway.ACTIONS,
+    "cloudfront": cloudfront.ACTIONS,
+}
+REST: dict[str, tuple[Route, ...]] = {
+    "lambda": functions.ROUTES,
+    "apigateway": api_gateway.ROUTES,
+    "cloudfront": cloudfront.ROUTES,
+}
