@@ -26,6 +26,7 @@ from demo.world.resources import (
 KILOBYTE = 1024
 # A gigabyte of the bill is 2^30 bytes: 1,140 bytes are 0.0000010617 GB in real reports.
 GIGABYTE = 2**30
+_MOST_UNITS = 900_000_000
 # Keep-alive: how many requests travel on a client's connection, and how long that is held.
 REQUESTS_PER_CONNECTION = 15
 CONNECTION_SECONDS = 22.5
@@ -40,6 +41,13 @@ def count(thing: Resource, full: float, first: int, last: int) -> np.ndarray:
     """Whole units an hour of something that full demand makes ``full`` of in an hour; 0 while the thing is off."""
     worked = np.rint(thing.demand.hourly(first, last) * full).astype(np.int64)
     return np.asarray(worked * thing.runs(first, last))
+
+
+def whole_units(counted: np.ndarray) -> np.ndarray:
+    """A number of whole units in 1e-10. Raises OverflowError where int64 can't hold it."""
+    if len(counted) and int(counted.max()) > _MOST_UNITS:
+        raise OverflowError("more than 900 million units in one hour can't be held")
+    return np.asarray(counted * SCALE)
 
 
 def gigabytes(volume: np.ndarray) -> np.ndarray:

@@ -82,6 +82,15 @@ def split_by_tier(meters: Iterable[Meter], hours: int) -> Iterator[Portion]:
             yield Portion(meter, tier, quantity)
 
 
+def tier_group(meter: Meter) -> tuple[str, str] | None:
+    """What a meter shares free or volume tiers with: a change of one changes the cost of all with the same group.
+
+    None where its units cost the same whatever else is used.
+    """
+    product = catalog.product(meter.product)
+    return _allowance_of(meter, product) or _pool_of(meter, product)
+
+
 def _group(
     listed: Sequence[tuple[Meter, Product]], key_of: Callable[[Meter, Product], tuple[str, str] | None]
 ) -> dict[tuple[str, str], list[int]]:

@@ -23,6 +23,7 @@ from demo.timeline import BillingPeriod
 PUBLIC_COST = "pricing/publicOnDemandCost"
 NORMALIZED_AMOUNT = "lineItem/NormalizedUsageAmount"
 _DAY = 24
+_MOST = 9 * 10**18
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,17 @@ class Rows:
     length: int
 
 
+@dataclass(frozen=True)
+class _Priced:
+    """A portion with its rows, their rate (Spot: none) and cost."""
+
+    portion: Portion
+    product: Product
+    rows: Rows
+    rate: int
+    cost: np.ndarray
+
+
 def charge_usage(meters: Iterable[Meter], period: BillingPeriod, first: int, last: int) -> list[Charge]:
     """Usage lines of the hours [first, last) of a billing period, by the hour or, in a daily period, by the UTC day.
 
@@ -41,10 +53,13 @@ def charge_usage(meters: Iterable[Meter], period: BillingPeriod, first: int, las
     free and volume tiers are those of a month. They may be any meters, for example what commitments left of some.
     Raises ValueError where the window leaves the period or doesn't start with it.
     """
-    if first != period.start or last > period.end:
-        raise ValueError(f"hours {first} to {last} don't begin with the period {period.label} or leave it")
-    portions = split_by_tier(meters, max(0, last - first))
-    return [charge for portion in portions for charge in _charge(portion, period, first)]
+    portions = _portions(meters, period, first, last)
+    return [_charge(_price(portion, period, first)) for portion in portions]
+
+
+def cost_usage(meters: Iterable[Meter], period: BillingPeriod, first: int, last: int) -> int:
+    """What charge_usage's lines of the same meters add up to, without making them."""
+    return sum(int(_price(portion, period, first).cost.sum()) for portion in _portions(meters, period, first, last))
 
 
 def make_rows(amount: np.ndarray, first: int, is_hourly: bool) -> Rows:
@@ -58,9 +73,19 @@ def make_rows(amount: np.ndarray, first: int, is_hourly: bool) -> Rows:
 
 
 def sum_days(amount: np.ndarray) -> np.ndarray:
-    """Sums of each UTC day of an amount per hour that begins at midnight; the last day may be short."""
+    """Sums of each UTC day of an amount per hour that begins at midnight; the last day may be short.
+
+    Raises OverflowError where int64 can't hold one.
+    """
     edges = np.arange(0, len(amount), _DAY)
-    return np.add.reduceat(amount, edges) if len(edges) else np.zeros(0, dtype=np.int64)
+    if not len(edges):
+        return np.zeros(0, dtype=np.int64)
+    if (
+        int(np.abs(amount).max()) > _MOST // _DAY
+        and np.add.reduceat(np.abs(amount).astype(np.float64), edges).max() > _MOST
+    ):
+        raise OverflowError("more than 900 million units in one day can't be held")
+    return np.asarray(np.add.reduceat(amount, edges))
 
 
 def split_remaining(meter: Meter, covered: np.ndarray) -> Meter:
@@ -68,25 +93,34 @@ def split_remaining(meter: Meter, covered: np.ndarray) -> Meter:
     return replace(meter, quantity=meter.quantity - covered)
 
 
-def _charge(portion: Portion, period: BillingPeriod, first: int) -> Iterator[Charge]:
-    meter, product = portion.meter, catalog.product(portion.meter.product)
-    if not portion.quantity.any():
-        return
+def _portions(meters: Iterable[Meter], period: BillingPeriod, first: int, last: int) -> Iterator[Portion]:
+    if first != period.start or last > period.end:
+        raise ValueError(f"hours {first} to {last} don't begin with the period {period.label} or leave it")
+    return (each for each in split_by_tier(meters, max(0, last - first)) if each.quantity.any())
+
+
+def _price(portion: Portion, period: BillingPeriod, first: int) -> _Priced:
+    product = catalog.product(portion.meter.product)
     rows = make_rows(portion.quantity, first, period.is_hourly)
     if product.is_spot:
-        cost = _spot_cost(meter, product, portion.quantity, first, rows)
-        columns = common_columns(meter) | spot_columns(meter)
+        return _Priced(portion, product, rows, 0, _spot_cost(portion.meter, product, portion.quantity, first, rows))
+    rate = 0 if portion.tier == FREE else product.rate(portion.meter.region, portion.tier)
+    return _Priced(portion, product, rows, rate, multiply(rows.quantity, rate))
+
+
+def _charge(priced: _Priced) -> Charge:
+    meter, product, rows, cost = priced.portion.meter, priced.product, priced.rows, priced.cost
+    columns = common_columns(meter)
+    if product.is_spot:
+        columns |= spot_columns(meter)
         measures = {PUBLIC_COST: np.zeros_like(cost)}
     else:
-        tiers = product.tiers(meter.region)
-        rate = 0 if portion.tier == FREE else tiers[portion.tier].rate
-        cost = multiply(rows.quantity, rate)
-        columns = common_columns(meter) | price_columns(meter.product, meter.region, portion.tier)
+        columns |= price_columns(meter.product, meter.region, priced.portion.tier)
         listed = product.list_rate(meter.region)
-        measures = {PUBLIC_COST: cost if rate == listed else multiply(rows.quantity, listed)}
+        measures = {PUBLIC_COST: cost if priced.rate == listed else multiply(rows.quantity, listed)}
         if product.instance_type:
             measures[NORMALIZED_AMOUNT] = multiply(rows.quantity, normalization_scaled(product.instance_type))
-    yield Charge(
+    return Charge(
         account=meter.account,
         line_type="Usage",
         service=product.service,

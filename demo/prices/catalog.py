@@ -135,4 +135,5 @@ def _product(key: str, entry: dict[str, Any], raw: dict[str, Any]) -> Product:
         attributes=entry["attributes"],
         allowance=allowance,
         commitment_class=entry.get("commitment_class", ""),
+        is_priced_by_operation=entry.get("priced_by_operation", False),
     )

@@ -81,7 +81,10 @@ def licence_rate(instance_type: str, operating_system: str) -> int:
     """The operating system's part of an hour's price: nothing discounts it."""
     if operating_system != "Windows":
         return 0
-    return scaled(facts()["windows_usd_per_vcpu_hour"], str(instance(instance_type).vcpu))
+    kind = instance(instance_type)
+    if kind.family.startswith("t"):
+        return scaled(facts()["windows_usd_per_hour_of_burstable"][kind.size])
+    return scaled(facts()["windows_usd_per_vcpu_hour"], str(kind.vcpu))
 
 
 @lru_cache(maxsize=4096)
@@ -173,7 +176,7 @@ def _spot(kind: InstanceType, operating_system: str) -> Product:
         unit="Hrs",
         pool=f"spot/{kind.name}/{operating_system}",
         prices=_regional(kind.name, operating_system),
-        texts=(f"{kind.name} {_PLATFORMS[operating_system]} Spot Instance-hour in {{location}} in VPC Zone #",),
+        texts=(f"{kind.name} {_PLATFORMS[operating_system]} Spot Instance-hour in {{place}} in VPC Zone #",),
         attributes={},
         is_spot=True,
     )

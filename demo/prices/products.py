@@ -44,6 +44,7 @@ class Product:
     ``code``: lineItem/ProductCode; ``service_code``: product/servicecode; ``service``: Cost Explorer's name. ``stem``:
     the usage type without a region's prefix. ``prices``: region code -> ((start, rate in 1e-10 USD), ...), "" where it
     has no region. ``pool``: products whose quantities fill volume tiers together. ``attributes``: product/* columns.
+    ``is_priced_by_operation``: whether product/operation is filled (where a price holds for any operation it is empty).
     ``commitment_class``: "ec2", "fargate", "lambda" (Savings Plans), "rds" (reservations alone) or "".
     """
 
@@ -64,6 +65,7 @@ class Product:
     allowance: Allowance | None = None
     commitment_class: str = ""
     is_spot: bool = False
+    is_priced_by_operation: bool = True
 
     @property
     def instance_type(self) -> str:
@@ -118,6 +120,10 @@ class Product:
             for (start, rate), text in zip(prices, self.texts, strict=True)
         )
 
+    def rate(self, region: Region | None, tier: int) -> int:
+        """The price of a unit in a tier."""
+        return self._prices(region)[tier][1]
+
     def list_rate(self, region: Region | None) -> int:
         """The price of the first paid unit: pricing/publicOnDemandRate, which knows no free or volume tier."""
         return self._prices(region)[0][1]
@@ -135,7 +141,7 @@ class Product:
             "product/servicename": self.name,
             "product/productFamily": self.family,
             "product/usagetype": usage_type,
-            "product/operation": self.operation,
+            "product/operation": self.operation if self.is_priced_by_operation else "",
             "product/sku": self.sku(region),
         }
         if region is not None:
@@ -167,7 +173,8 @@ class Product:
         location = "Global" if region is None else region.location
         for name, times in (("rate", 1), ("per_thousand", 10**3), ("per_ten_thousand", 10**4), ("per_million", 10**6)):
             text = text.replace("{" + name + "}", price_text(rate * times))
-        return text.replace("{location}", location)
+        # Descriptions spell one place out that columns abbreviate.
+        return text.replace("{place}", location).replace("{location}", location.replace("(N. ", "(Northern "))
 
 
 def price_text(units: int) -> str:

@@ -31,7 +31,7 @@ def measure_cluster(thing: DatabaseCluster, window: Window) -> Iterator[Meter]:
     """What an Aurora cluster stores and the requests to it."""
     span = (window.first, window.last)
     yield from meter(thing, "aurora/storage", window.parts(units(thing.exists(*span), thing.storage_gb * SCALE)))
-    yield from meter(thing, "aurora/requests", quantities.cluster_requests(thing, *span) * SCALE)
+    yield from meter(thing, "aurora/requests", quantities.whole_units(quantities.cluster_requests(thing, *span)))
 
 
 def measure_table(thing: Table, window: Window) -> Iterator[Meter]:
@@ -48,6 +48,6 @@ def measure_table(thing: Table, window: Window) -> Iterator[Meter]:
         nothing = np.zeros(window.last - window.first, dtype=np.int64)
         reads_made = sum((quantities.table_reads(thing, name, *span) for name in names), nothing)
         writes_made = sum((quantities.table_writes(thing, name, *span) for name in names), nothing)
-        yield from meter(thing, "dynamodb/read-requests", reads_made * SCALE)
-        yield from meter(thing, "dynamodb/write-requests", writes_made * SCALE)
+        yield from meter(thing, "dynamodb/read-requests", quantities.whole_units(reads_made))
+        yield from meter(thing, "dynamodb/write-requests", quantities.whole_units(writes_made))
     yield from meter(thing, "dynamodb/storage", window.parts(units(here, money.parse(str(thing.stored_gb)))))

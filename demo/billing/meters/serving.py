@@ -8,14 +8,13 @@ from demo import money
 from demo.billing import quantities
 from demo.billing.meters.windows import Window, meter, units
 from demo.billing.records import Meter
-from demo.money import SCALE
 from demo.world.resources import Bucket, ContainerService, Distribution, Function, RestApi
 
 
 def measure_function(thing: Function, window: Window) -> Iterator[Meter]:
     """Invocations, and their duration weighted by memory."""
     invoked = quantities.invocations(thing, window.first, window.last)
-    yield from meter(thing, f"lambda/requests/{thing.architecture}", invoked * SCALE)
+    yield from meter(thing, f"lambda/requests/{thing.architecture}", quantities.whole_units(invoked))
     yield from meter(thing, f"lambda/duration/{thing.architecture}", quantities.gigabyte_seconds(thing, invoked))
 
 
@@ -34,8 +33,8 @@ def measure_bucket(thing: Bucket, window: Window) -> Iterator[Meter]:
         stored = quantities.stored_gigabytes(thing, storage_class, *span)
         yield from meter(thing, f"s3/storage/{storage_class}", window.parts(stored))
     got = quantities.gets(thing, *span)
-    yield from meter(thing, "s3/requests/1", quantities.puts(thing, *span) * SCALE)
-    yield from meter(thing, "s3/requests/2", got * SCALE)
+    yield from meter(thing, "s3/requests/1", quantities.whole_units(quantities.puts(thing, *span)))
+    yield from meter(thing, "s3/requests/2", quantities.whole_units(got))
     moved = quantities.request_bytes(got, thing.kb_per_get)
     yield from meter(thing, "internet/s3", quantities.gigabytes(moved))
 
@@ -46,9 +45,11 @@ def measure_distribution(thing: Distribution, window: Window) -> Iterator[Meter]
     for edge, part in quantities.edge_requests(thing, requested).items():
         moved = quantities.gigabytes(quantities.request_bytes(part, thing.kb_per_request))
         yield from meter(thing, f"cloudfront/out/{edge}", moved, is_global=True)
-        yield from meter(thing, f"cloudfront/requests/{edge}", part * SCALE, is_global=True)
+        yield from meter(thing, f"cloudfront/requests/{edge}", quantities.whole_units(part), is_global=True)
 
 
 def measure_api(thing: RestApi, window: Window) -> Iterator[Meter]:
     """Requests."""
-    yield from meter(thing, f"api/{thing.kind}", quantities.requests(thing, window.first, window.last) * SCALE)
+    yield from meter(
+        thing, f"api/{thing.kind}", quantities.whole_units(quantities.requests(thing, window.first, window.last))
+    )
