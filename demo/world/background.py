@@ -2,8 +2,8 @@
 
 Fitted by ``python -m demo.world.calibration`` to the Bitbrains "rnd" traces (Grid Workloads Archive T-12, 300 real
 machines, 5 minutes, July to September 2013), and to nothing else: no rule that looks at idle machines was consulted.
-A Gaussian mixture over log mean processor load and log mean traffic (five components by BIC) tells the machines to which
-nobody brings work; those with an even number were fitted, the odd ones were kept to compare with.
+A Gaussian mixture over log mean processor load and log mean traffic (five components by BIC) tells the machines to
+which nobody brings work; those with an even number were fitted, the odd ones were kept to compare with.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _SLOTS = 12
 _DAY = 24 * _SLOTS
 # Between machines, (log median, log spread), fitted to the quiet machines' quartiles: the median day's mean load and
 # highest slot in percent, bytes of the median day; then the log spreads from day to day, themselves drawn per machine.
-MEAN_LOAD_PCT = (np.log(0.11), 1.7)
+MEAN_LOAD_PCT = (np.log(0.13), 2.2)
 DAILY_PEAK_PCT = (np.log(1.7), 1.5)
-DAILY_BYTES = (np.log(12e6), 2.2)
-PEAK_SPREAD = (np.log(0.5), 0.5)
+DAILY_BYTES = (np.log(9e6), 2.6)
+PEAK_SPREAD = (np.log(0.53), 0.7)
 BYTES_SPREAD = (np.log(0.85), 0.75)
 # The share of days whose highest slot is at the machine's usual time, and a day's largest slot of bytes: medians.
 _USUAL_TIME = 0.37
@@ -63,9 +63,9 @@ def _draw_habit(seed: int, name: str) -> _Habit:
 
     peak = draw(DAILY_PEAK_PCT, 0.02, 45.0)
     return _Habit(
-        base=min(draw(MEAN_LOAD_PCT, 0.001, 6.0), 0.6 * peak),
+        base=min(draw(MEAN_LOAD_PCT, 0.001, 8.0), 0.8 * peak),
         peak=peak,
-        peak_spread=draw(PEAK_SPREAD, 0.05, 1.5),
+        peak_spread=draw(PEAK_SPREAD, 0.05, 2.0),
         daily_bytes=draw(DAILY_BYTES, 1e3, 5e10),
         bytes_spread=draw(BYTES_SPREAD, 0.1, 2.5),
         largest=float(rng.beta(0.6, 4.0) * 0.9 + _LARGEST_SLOT / 9),

@@ -31,7 +31,7 @@ class Demand:
 
     ``role`` is one of ROLES; ``time_zone`` is its users'. ``is_needed``: whether its owner would miss it, work or not.
     ``trend_per_year``: growth (0.5) or decline (-0.3) relative to ``anchor``, an hour. ``steps``: (hour, factor) from
-    that hour on, multiplied. ``gone_from``: the hour in which its users left for good. ``level``: how much at most, as a
+    that hour on, multiplied. ``gone_from``: the hour in which its users left for good. ``level``: how much at most, a
     share of capacity, where that isn't left to the role's own wide range. Things of one ``name`` share one demand.
     """
 

@@ -54,7 +54,7 @@ class Estate:
         return (thing for thing in self.each(kind) if thing.is_current(hour))
 
     def counted(self) -> dict[str, Resource]:
-        """What ``--resources`` counts, by id, each with its latest description: all that was there by the anchor, but no
+        """What ``--resources`` counts, by id, each with its latest description: all that came by the anchor, but no
         root volumes and no instances that come and go with a group's demand or the Spot market."""
         return {
             thing.resource_id: thing

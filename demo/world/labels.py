@@ -53,7 +53,7 @@ _SILENT_ROLES = frozenset({"silent_busy", "silent_idle"})
 class Label:
     """The judgement on one thing: ``is_idle`` = it is on, nobody brings it work, and nobody needs it.
 
-    ``is_observable``: False where nothing is measured of it. ``kind``: the role, or what a thing without work is kept for.
+    ``is_observable``: False where nothing is measured of it. ``kind``: the role, or what it is kept for.
     """
 
     kind: str
@@ -84,15 +84,15 @@ def judge(thing: Resource, now: int) -> Label:
 
 
 def bring_work(thing: Resource, first: int, last: int) -> np.ndarray:
-    """Real work per hour of [first, last), as a share of what its demand was drawn for; none where only strays arrive."""
+    """Real work per hour of [first, last), a share of what its demand was drawn for; none where only strays arrive."""
     if thing.demand.role in STRAY_ROLES:
         return np.zeros(max(0, last - first))
     return thing.demand.hourly(first, last) * thing.life.runs(first, last)
 
 
 def find_quiet_hours(thing: Resource, now: int) -> frozenset[int]:
-    """The hours of the week (24 x weekday + clock hour, Monday 0, in its users' zone) in which no work at all was brought
-    in the last eight weeks, or since it came; an hour that it hasn't lived through yet isn't quiet."""
+    """The hours of the week (24 x weekday + clock hour, Monday 0, in its users' zone) in which no work was brought in
+    the last eight weeks, or since it came; an hour that it hasn't lived through yet isn't quiet."""
     first = max(now - _SPAN, thing.life.launched)
     if first >= now:
         return frozenset()

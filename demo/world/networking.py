@@ -44,7 +44,7 @@ def draw_gateways(draft: Draft, count: int) -> Iterator[Resource]:
         rng = draft.stream("nat gateway", index)
         place = draft.place(rng, role, "nat", index)
         code = draft.code("nat-0", "nat gateway", index)
-        # Strays here are the updates that a network's machines fetch for themselves: gigabytes a day, or next to nothing.
+        # Strays here are updates that a network's machines fetch for themselves: gigabytes a day, or next to nothing.
         level = log_normal(rng, 0.6, 1.2) / 24 / 20 if role == "strays" else None
         yield NatGateway(
             **draft.common(rng, place, role, place.arn("ec2", f"natgateway/{code}"), level=level),

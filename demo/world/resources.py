@@ -1,8 +1,8 @@
 """The kinds of resources. Each is an immutable description, valid for a span of hours; a change begins a new one.
 
 ``since`` and ``until`` bound a description's validity: a resized instance is two descriptions with one resource_id, the
-second from the hour of the change on. ``capacity_factor`` tells how much larger it is than what demand was drawn for, in
-processors; ``memory_factor`` in memory, where that differs (None: it doesn't).
+second from the hour of the change on. ``capacity_factor`` tells how much larger it is than what demand was drawn for,
+in processors; ``memory_factor`` in memory, where that differs (None: it doesn't).
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Instance(Resource):
 
     ``operating_system``: Linux or Windows. ``is_spot``: bought on the Spot market. ``group``: its Auto Scaling group.
     ``has_detailed_monitoring``: CloudWatch gets a point a minute. ``has_agent``: it also gets memory, from the agent.
-    ``has_metrics``: False where CloudWatch holds nothing of it. ``is_transient``: it comes and goes with its group's demand
-    or the Spot market, and counts for no resource of its own.
+    ``has_metrics``: False where CloudWatch holds nothing of it. ``is_transient``: it comes and goes with its group's
+    demand or the Spot market, and counts for no resource of its own.
     """
 
     zone: str

@@ -21,7 +21,8 @@ from demo.world.resources import (
 )
 
 FEWEST_DATABASES, FEWEST_FUNCTIONS, FEWEST_SERVICES, FEWEST_DISTRIBUTIONS, FEWEST_APIS = 11, 8, 3, 1, 2
-_CLASSES = ("db.t3.small", "db.t3.medium", "db.t3.large", "db.t4g.medium", "db.t4g.large", "db.m5.large", "db.m5.xlarge",
+_CLASSES = ("db.t3.small",
+            "db.t3.medium", "db.t3.large", "db.t4g.medium", "db.t4g.large", "db.m5.large", "db.m5.xlarge",
             "db.m6g.large", "db.m6g.xlarge", "db.r5.large", "db.r6g.large")  # fmt: skip
 _AURORA_CLASSES = ("db.t4g.medium", "db.t3.medium", "db.r5.large", "db.r6g.large")
 _DATABASE_ROLES = ("steady", "idle", "fading", "standby", "stopped", "newborn", "month_end", "light_duty")
@@ -117,7 +118,8 @@ def draw_functions(draft: Draft, count: int) -> Iterator[Resource]:
         place = draft.place(rng, role, "fn", index, PAYER if index == 0 else None)
         invocations, level = int(log_uniform(rng, 50, 200_000)), None
         if role in ("touched", "light_duty"):
-            invocations, level = 600, min(1.0, log_normal(rng, 4, 1.3) / 600)
+            per_hour = log_normal(rng, 3, 1.0) if role == "touched" else log_normal(rng, 0.5, 1.2)
+            invocations, level = 600, min(1.0, per_hour / 600)
         yield Function(
             **draft.common(rng, place, role, place.arn("lambda", f"function:{place.name}"), level=level),
             memory_mb=int(rng.choice((128, 256, 512, 1024, 1536, 1792, 3008))),

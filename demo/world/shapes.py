@@ -1,7 +1,7 @@
 """The shapes of demand: how much work each role is brought in each hour. Drawn per thing, known for any hour at all.
 
-Levels are shares of capacity and spread widely, from machine to machine, over orders of magnitude: who looks at them with
-any threshold finds cases on both sides of it and many near it.
+Levels are shares of capacity and spread widely, from machine to machine, over orders of magnitude: who looks at them
+with any threshold finds cases on both sides of it and many near it.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Clock:
 
 @dataclass(frozen=True)
 class Shape:
-    """``level``: share of capacity per hour. ``jitter``: log spread of the slots within an hour. ``job``: where all work of
-    an hour falls, as (first slot, slots) of twelve. ``asked``: the share of slots in which anything arrives at all."""
+    """``level``: share of capacity per hour. ``jitter``: log spread of the slots within an hour. ``job``: where all
+    work of an hour falls, as (first slot, slots) of twelve. ``asked``: the share of slots in which anything arrives."""
 
     level: Callable[[Clock], np.ndarray]
     jitter: float = 0.2
@@ -99,6 +99,19 @@ class _Draw:
         """The level, where it isn't given: log-uniform. Always drawn, so that the rest stays the same."""
         drawn = _log_uniform(self.rng, low, high)
         return drawn if self.level is None else self.level
+
+
+def _lump(draw: _Draw) -> Callable[[Clock], np.ndarray]:
+    """Where the level is given it is so small that visits can be counted: they come in some hours, several at once."""
+    share = _log_uniform(draw.rng, 0.03, 0.4)
+    visits = noise_key(draw.key, "visits")
+
+    def factor(at: Clock) -> np.ndarray:
+        if draw.level is None:
+            return np.ones(len(at.hours))
+        return np.where(uniforms(visits, at.hours) < share, 1 / share, 0.0)
+
+    return factor
 
 
 def _steady(draw: _Draw) -> Shape:
@@ -201,9 +214,11 @@ def _light(draw: _Draw) -> Shape:
     level, asked = draw.size(0.0015, 0.1), float(rng.uniform(0.15, 1.0))
     by_day = rng.random() < 0.5
 
+    lumps = _lump(draw)
+
     def work(at: Clock) -> np.ndarray:
         share = np.where((at.clock >= 7) & (at.clock < 20), 1.0, 0.3) if by_day else 1.0
-        return level * asked * share * wander(draw.key, at.hours, 0.4)
+        return level * asked * share * wander(draw.key, at.hours, 0.4) * lumps(at)
 
     return Shape(work, jitter=0.5, asked=asked)
 
@@ -217,7 +232,8 @@ def _network(draw: _Draw) -> Shape:
 def _strays(draw: _Draw) -> Shape:
     """Nobody's work: what scanners, health checks and forgotten scripts bring to a thing that serves no one."""
     level = draw.size(1e-6, 1e-2)
-    return Shape(lambda at: level * wander(draw.key, at.hours, 0.4, 5), jitter=0.6)
+    lumps = _lump(draw)
+    return Shape(lambda at: level * wander(draw.key, at.hours, 0.4, 5) * lumps(at), jitter=0.6)
 
 
 def _touched(draw: _Draw) -> Shape:

@@ -73,8 +73,10 @@ def _draw_iops(rng: np.random.Generator, volume_type: str, size: int) -> int:
 
 
 def draw_snapshots(draft: Draft, volumes: list[Volume], count: int) -> Iterator[Resource]:
-    """Series of snapshots that grow by one every so many days, orphans whose volume is gone, and archives kept on purpose."""
-    things = [volume for volume in volumes if not volume.is_root and volume.until is None] or volumes
+    """Series that grow by one snapshot every so many days, orphans whose volume is gone, archives kept on purpose."""
+    old = draft.before(300)
+    things = [volume for volume in volumes if volume.until is None and volume.life.ended is None] or volumes
+    things = [volume for volume in things if volume.life.launched < old] or things
     made, series = 0, 0
     while made < count:
         rng = draft.stream("snapshots", series)

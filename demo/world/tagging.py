@@ -1,4 +1,4 @@
-"""Tags and cost categories as people leave them: some missing, some spelled differently, some breaking careless readers."""
+"""Tags and cost categories as people leave them: missing, spelled differently, or such that break careless code."""
 
 from __future__ import annotations
 
