@@ -18,9 +18,13 @@ from demo.billing.records import Meter
 from demo.billing.tiers import FREE, split_by_tier, tier_group
 from demo.billing.usage import NORMALIZED_AMOUNT, PUBLIC_COST, charge_usage, cost_usage, split_remaining
 from demo.money import SCALE
+from demo.parameters import Parameters
 from demo.prices import catalog
+from demo.prices.compute import spot_rates
+from demo.timeline import draw_horizon
 from demo.world import resources
 from demo.world.accounts import ACCOUNTS, REGIONS, Region
+from demo.world.estate import draw_estate
 from demo.world.life import Life
 from tests.demo.usage_world import (
     DAILY_OCTOBER,
@@ -371,3 +375,33 @@ def test_columns_say_what_a_real_report_says() -> None:
                 compared.add((key, header))
     assert len({key for key, _ in compared}) >= 9
     assert len(compared) > 150
+
+
+def test_spot_hours_cost_what_the_market_asked(meters: list[Meter]) -> None:
+    spot = next(meter for meter in meters if meter.product.startswith("spot/"))
+    asked = spot_rates("c5.xlarge", "Linux", spot.zone, START, END)
+    hourly, daily = (charge_usage([spot], period, START, END)[0] for period in (OCTOBER, DAILY_OCTOBER))
+    assert (hourly.unblended == asked).all()
+    assert (daily.unblended == asked.reshape(-1, 24).sum(axis=1)).all()
+
+
+@pytest.mark.parametrize(("seed", "size"), [(1, 100), (2, 100), pytest.param(3, 10_000, marks=pytest.mark.full)])
+def test_a_drawn_estate_is_charged_whole(seed: int, size: int) -> None:
+    """A month of a drawn account: everything has a price, nothing overflows, and every meter arrives on the bill."""
+    parameters = Parameters(seed, NOVEMBER.start + 22 * 24, size, 3, 90)
+    estate = draw_estate(parameters, draw_horizon(parameters))
+    used = measure(estate, START, END)
+    expected: dict[tuple[str, str], int] = defaultdict(int)
+    for meter in used:
+        product = catalog.product(meter.product)
+        expected[meter.resource_id, product.sku(meter.region) + meter.zone] += int(meter.quantity.sum())
+    for period in (OCTOBER, DAILY_OCTOBER):
+        billed: dict[tuple[str, str], int] = defaultdict(int)
+        for charge in charge_usage(used, period, START, END):
+            place = charge.columns["product/sku"] + charge.columns.get("lineItem/AvailabilityZone", "")
+            billed[charge.columns["lineItem/ResourceId"], place] += int(charge.quantity.sum())
+            assert charge.unblended.min() >= 0
+            assert charge.service
+        assert billed == expected
+    kinds = {type(thing) for thing in estate.resources if thing.exists(START, END).any()}
+    assert len(kinds) == 14
