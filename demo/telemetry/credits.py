@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -48,10 +47,15 @@ def walk_bucket(start: float, earned: float, spent: np.ndarray, most: float, lea
     """Walk a bucket that holds ``most`` and lends down to ``least`` through slots (1-d ``spent``)."""
     if start == most and (not len(spent) or float(spent.max()) <= earned):
         return Levels(np.full(len(spent), most), np.zeros(len(spent)))
-    net = (earned - spent).tolist()
-    steps = list(accumulate(net, lambda level, change: min(most, max(least, level + change)), initial=start))
-    level = np.array(steps)
-    before, after = level[:-1], level[1:]
+    level, steps = start, [start]
+    for change in (earned - spent).tolist():
+        level += change
+        if level > most:
+            level = most
+        elif level < least:
+            level = least
+        steps.append(level)
+    before, after = np.array(steps[:-1]), np.array(steps[1:])
     charged = np.where(after <= least, np.maximum(0.0, least - (before + earned - spent)), 0.0)
     return Levels(after, charged)
 

@@ -21,6 +21,9 @@ class _Sender:
 
     def __init__(self, latent: Latent):
         self._latent = latent
+        self._first_memory: dict[str, int] = {}
+        for function in latent.estate.each(Function):
+            self._first_memory.setdefault(function.resource_id, function.memory_mb)
 
     def _invocations(self, function: Function, first: int, last: int) -> np.ndarray:
         """Invocations a minute, whole."""
@@ -57,10 +60,9 @@ class _Sender:
         return Grid(np.ceil(counts * function.duration_ms / 60_000), is_sent=counts > 0)
 
     def _memory_share(self, function: Function, first: int, last: int) -> np.ndarray:
-        """Share of the present memory; the function needs the same bytes whatever it is given."""
-        share = float(np.exp(self._latent.draw(function, "memory").uniform(np.log(0.12), np.log(0.95))))
-        noise = self._latent.uniform(function, "memory", first, last, MINUTES)
-        return np.minimum(0.99, share * (0.9 + 0.1 * noise) / function.capacity_factor)
+        """Share of the present memory; the function needs the same bytes whatever it is given later."""
+        held = function.memory_mb / self._first_memory.get(function.resource_id, function.memory_mb)
+        return np.clip(function.demand.memory(first, last, MINUTES) / held, 0.02, 0.99)
 
     def memory(self, function: Function, first: int, last: int) -> Grid:
         used = np.round(100 * self._memory_share(function, first, last), 2)

@@ -47,9 +47,18 @@ class Shelf:
         return made
 
 
+def _each(arrays: Any) -> Iterable[np.ndarray]:
+    return (arrays,) if isinstance(arrays, np.ndarray) else arrays
+
+
 def _weigh(arrays: Any) -> int:
-    each: Iterable[np.ndarray] = (arrays,) if isinstance(arrays, np.ndarray) else arrays
-    return sum(array.nbytes for array in each)
+    return sum(array.nbytes for array in _each(arrays))
+
+
+def _freeze(arrays: Any) -> Any:
+    for array in _each(arrays):
+        array.setflags(write=False)
+    return arrays
 
 
 class Latent:
@@ -62,8 +71,8 @@ class Latent:
         self._habits: dict[tuple[Any, ...], Any] = {}
 
     def keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """One array or a tuple of arrays, kept a while under a key."""
-        return self._shelf.get(key, make, _weigh)
+        """One array or a tuple of arrays, kept a while under a key; nobody may change them."""
+        return self._shelf.get(key, lambda: _freeze(make()), _weigh)
 
     def remember(self, key: tuple[Any, ...], draw: Callable[[], Any]) -> Any:
         """Something small that is drawn once."""

@@ -78,4 +78,5 @@ def traffic(latent: Latent, thing: Resource, first: int, last: int, per_hour: in
 
 def memory_used(latent: Latent, thing: Resource, first: int, last: int, per_hour: int) -> np.ndarray:
     """Memory in use as a share of what the machine has now."""
-    return np.clip(thing.demand.memory(first, last, per_hour) / thing.capacity_factor, 0.02, 0.99)
+    held = thing.capacity_factor if thing.memory_factor is None else thing.memory_factor
+    return np.clip(thing.demand.memory(first, last, per_hour) / held, 0.02, 0.99)

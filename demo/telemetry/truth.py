@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -37,9 +39,9 @@ class Truth:
     def __init__(self, estate: Estate):
         self.estate = estate
         self.now = estate.horizon.end * 3600
-        latent = Latent(estate)
+        self._latent = Latent(estate)
         self._sources: dict[Metric, Source] = {
-            source.metric: source for theme in _THEMES for source in theme.list_sources(latent)
+            source.metric: source for theme in _THEMES for source in theme.list_sources(self._latent)
         }
         self.metrics: tuple[Metric, ...] = tuple(self._sources)
 
@@ -71,22 +73,29 @@ class Truth:
             end = start
         return False
 
-    def _send(self, source: Source, thing: object, first: int, last: int) -> Samples:
+    def _send(self, source: Source, thing: Any, first: int, last: int) -> Samples:
         """What one description of a thing sends in the hours [first, last) that it is there."""
-        life, since, until = thing.life, thing.since, thing.until  # type: ignore[attr-defined]
+        life, since, until = thing.life, thing.since, thing.until
         first = max(first, since, life.launched)
         for bound in (until, life.ended):
             last = last if bound is None else min(last, bound)
         if first >= last:
             return NO_SAMPLES
-        samples = _flatten(source.kind.read(thing, first, last), first)
-        if not source.kind.is_lossy or not len(samples.seconds):
-            return samples
-        is_kept = self._is_delivered(thing.resource_id, samples.seconds)  # type: ignore[attr-defined]
-        if is_kept.all():
-            return samples
-        counts = None if samples.counts is None else samples.counts[is_kept]
-        return Samples(samples.seconds[is_kept], samples.values[is_kept], counts)
+        grid = source.kind.read(thing, first, last)
+        if source.kind.is_lossy:
+            is_kept = self._delivery(thing.resource_id, first, last, grid.values.shape[1])
+            grid = replace(grid, is_sent=is_kept if grid.is_sent is None else grid.is_sent & is_kept)
+        return _flatten(grid, first)
+
+    def _delivery(self, resource_id: str, first: int, last: int, per_hour: int) -> np.ndarray:
+        """Which samples of a thing arrive, (hours, samples an hour)."""
+
+        def make() -> np.ndarray:
+            seconds = np.arange(first * 3600, last * 3600, 3600 // per_hour)
+            return self._is_delivered(resource_id, seconds).reshape(last - first, per_hour)
+
+        made: np.ndarray = self._latent.keep(("delivery", resource_id, first, last, per_hour), make)
+        return made
 
     def _is_delivered(self, resource_id: str, seconds: np.ndarray) -> np.ndarray:
         seed = self.estate.parameters.seed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from demo.randomness import noise_key, uniforms
 from demo.services import monitoring
 from demo.timeline import draw_horizon, local_hours
 from demo.wire import Caller, Response, ServiceError
-from demo.world.accounts import ANALYTICS, DEVELOPMENT, HOME_REGION, PRODUCTION, Account, Region, region_of
+from demo.world.accounts import ANALYTICS, DEVELOPMENT, HOME_REGION, PRODUCTION, Account, Region, account_of, region_of
 from demo.world.demand import Demand
 from demo.world.estate import Estate
 from demo.world.life import Life
@@ -127,7 +127,10 @@ def _storing() -> list[Resource]:
             cluster="c",
         ),
         DatabaseCluster(
-            **_common("arn:aws:rds:us-east-1:444455556666:cluster:c"), engine="aurora-postgresql", storage_gb=80, ios_per_hour=900_001
+            **_common("arn:aws:rds:us-east-1:444455556666:cluster:c"),
+            engine="aurora-postgresql",
+            storage_gb=80,
+            ios_per_hour=900_001,
         ),
         Bucket(
             **_common("example-logs"),
@@ -223,6 +226,13 @@ class Monitored:
     """Unmodified CloudWatch clients whose requests a MetricService answers in this process."""
 
     service: monitoring.MetricService
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def of(self, account_id: str, region: str) -> Any:
+        """A client that is made once: making one takes longer than most answers."""
+        if (account_id, region) not in self._clients:
+            self._clients[account_id, region] = self.client(account_of(account_id), region)
+        return self._clients[account_id, region]
 
     def client(self, account: Account = PRODUCTION, region: str = "us-east-1") -> Any:
         """A client of an account in a region."""

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from demo.services.monitoring import MetricService
 from demo.telemetry.samples import Metric
 from demo.telemetry.truth import Truth
-from demo.world.accounts import ANALYTICS, DEVELOPMENT, PRODUCTION, account_of
+from demo.world.accounts import ANALYTICS, DEVELOPMENT, PRODUCTION
 from tests.demo.telemetry_world import END, Monitored, make_estate
 
 NOW = END * 3600
@@ -116,7 +116,7 @@ def test_served_statistics_equal_the_truth_in_every_namespace(
     assert len(metrics) >= 15
     start, end = NOW - (hours + 24) * 3600, NOW - 24 * 3600
     for metric in metrics:
-        client = monitored.client(account_of(metric.account_id), metric.region)
+        client = monitored.of(metric.account_id, metric.region)
         results = client.get_metric_data(
             MetricDataQueries=[_query(f"q{index}", metric, period, name) for index, name in enumerate(STATISTICS)],
             StartTime=start,
@@ -243,7 +243,7 @@ def test_what_is_older_than_455_days_is_gone_but_the_rest_is_served(watch: Any, 
 def test_listing_pages_hold_every_active_metric_once(monitored: Monitored, truth: Truth) -> None:
     for account in (PRODUCTION, DEVELOPMENT, ANALYTICS):
         for region in ("us-east-1", "eu-west-1"):
-            pages = list(monitored.client(account, region).get_paginator("list_metrics").paginate())
+            pages = list(monitored.of(account.account_id, region).get_paginator("list_metrics").paginate())
             found = [
                 (m["Namespace"], m["MetricName"], tuple((d["Name"], d["Value"]) for d in m["Dimensions"]))
                 for page in pages
