@@ -1,0 +1,310 @@
+"""Which use each commitment covers, hour by hour, exactly. Quantities and money count 1e-10.
+
+AWS's order (EC2 guide, "How Reserved Instances are applied"; Savings Plans guide, "How Savings Plans apply to
+your usage"): zonal reservations, then regional ones, each to its owner's use before the family's, size-flexible ones
+from the smallest size to the largest; then EC2 Instance Savings Plans, then Compute ones, all plans of a type pooled:
+the owner's use before the family's, the highest saving first, the lowest rate where savings are equal. Use it or lose
+it; Spot is never covered.
+
+Use is covered class by class (product, region, account, zone): a ladder of steps, each of which lets one commitment
+cover what is left open of one class. Only then is it spread over a class's machines, in the order of their ids.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+
+from demo.billing.commitments import Reservation, SavingsPlan, units_of
+from demo.billing.records import Meter
+from demo.money import SCALE, multiply
+from demo.prices import catalog
+from demo.prices.commitments import COMPUTE_PLAN, INSTANCE_PLAN, is_covered
+from demo.world.accounts import Account, Region
+
+Commitment = Reservation | SavingsPlan
+
+
+@dataclass(frozen=True, order=True)
+class UseClass:
+    """Use that commitments can't tell apart."""
+
+    product: str
+    region: Region
+    account: Account
+    zone: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One commitment (by index) may cover one class (by index) at ``rate`` a unit: money for plans, normalized quarter
+    units for size-flexible reservations, 1 for others."""
+
+    commitment: int
+    use: int
+    rate: int
+    is_plan: bool
+
+
+@dataclass(frozen=True)
+class Take:
+    """What a step took per hour: ``quantity`` of the class and ``spent`` of the commitment (money or units)."""
+
+    quantity: np.ndarray
+    spent: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A run of a ladder. ``takes``: by step, those that took anything. ``left``: by step, what its commitment had left
+    before it; ``open``: by class, what is left in the end. ``least``: by step, the least that its commitment had left
+    after it in an hour in which it covered all that was open (where that is everywhere so), else -1."""
+
+    takes: dict[int, Take]
+    left: list[np.ndarray]
+    open: list[np.ndarray]
+    least: list[int]
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What one commitment covers of one machine, per hour: ``quantity`` and, of a plan, ``cost`` at its rates."""
+
+    commitment: Commitment
+    meter: Meter
+    quantity: np.ndarray
+    cost: np.ndarray
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Who covers what in the hours [first, last). ``rest``: the meters with what is left to be paid on demand.
+
+    ``offered`` and ``used``: per commitment and hour, money of plans and normalized quarter units (or hours) of
+    reservations.
+    """
+
+    first: int
+    covers: list[Cover]
+    rest: list[Meter]
+    offered: list[np.ndarray]
+    used: list[np.ndarray]
+
+
+@dataclass
+class Ladder:
+    """The steps of all commitments over some classes, in AWS's order."""
+
+    commitments: Sequence[Commitment]
+    classes: Sequence[UseClass]
+    first: int
+    last: int
+    steps: list[Step] = field(init=False)
+    offered: list[np.ndarray] = field(init=False)
+    _of_use: dict[int, list[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = [*_reservation_steps(self.commitments, self.classes), *_plan_steps(self.commitments, self.classes)]
+        hours = np.arange(self.first, self.last)
+        self.offered = [
+            np.where((hours >= each.start) & (hours < each.end), each.hourly_units, 0).astype(np.int64)
+            for each in self.commitments
+        ]
+        self._of_use = defaultdict(list)
+        for index, step in enumerate(self.steps):
+            self._of_use[step.use].append(index)
+
+    def run(self, use: Sequence[np.ndarray]) -> Trace:
+        """Cover some use: an int64 array per class."""
+        left, still_open = list(self.offered), list(use)
+        trace = Trace({}, [], still_open, [])
+        for index, step in enumerate(self.steps):
+            trace.left.append(left[step.commitment])
+            take = _take(step, still_open[step.use], left[step.commitment])
+            after = still_open[step.use]
+            if take is not None:
+                trace.takes[index] = take
+                left[step.commitment] = left[step.commitment] - take.spent
+                after = still_open[step.use] = after - take.quantity
+            trace.least.append(int(left[step.commitment].min(initial=0)) if not after.any() else -1)
+        return trace
+
+    def rerun(self, trace: Trace, changed: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """What is left open in the classes whose rest differs when the use of some ``changed`` (class -> new use).
+
+        Only steps are looked at again that a change can reach, so that one machine's replay takes milliseconds.
+        """
+        still_open = dict(changed)
+        surplus: dict[int, np.ndarray] = {}
+        firsts = [self._of_use[use][0] for use in changed if self._of_use.get(use)]
+        for index in range(min(firsts, default=len(self.steps)), len(self.steps)):
+            step = self.steps[index]
+            more = surplus.get(step.commitment)
+            if step.use not in still_open:
+                if more is None:
+                    continue
+                least = trace.least[index]
+                if least >= 0 and least + int(more.min()) >= 0:
+                    # It covered all that was open and still can.
+                    continue
+                still_open[step.use] = self._open_before(trace, index)
+            left = trace.left[index] if more is None else trace.left[index] + more
+            take, before = _take(step, still_open[step.use], left), trace.takes.get(index)
+            spent = np.zeros_like(left) if take is None else take.spent
+            if take is not None:
+                still_open[step.use] = still_open[step.use] - take.quantity
+            difference = (before.spent if before is not None else 0) - spent
+            more = difference if more is None else more + difference
+            if more.any():
+                surplus[step.commitment] = more
+            else:
+                surplus.pop(step.commitment, None)
+        return still_open
+
+    def _open_before(self, trace: Trace, index: int) -> np.ndarray:
+        use = self.steps[index].use
+        result = trace.open[use]
+        for later in self._of_use[use]:
+            if later >= index and later in trace.takes:
+                result = result + trace.takes[later].quantity
+        return result
+
+
+def allocate(meters: Iterable[Meter], commitments: Sequence[Commitment], first: int, last: int) -> Allocation:
+    """Apply all commitments to the meters of the hours [first, last), whose quantities begin at ``first``."""
+    hours = last - first
+    meters = [replace(meter, quantity=meter.quantity[:hours]) for meter in meters]
+    classes, members = classify(meters)
+    ladder = Ladder(commitments, classes, first, last)
+    trace = ladder.run([sum_members(meters, members[use]) for use in range(len(classes))])
+    used = [np.zeros(hours, dtype=np.int64) for _ in commitments]
+    by_use: dict[int, list[tuple[Step, Take]]] = defaultdict(list)
+    for index, take in sorted(trace.takes.items()):
+        step = ladder.steps[index]
+        used[step.commitment] = used[step.commitment] + take.spent
+        by_use[step.use].append((step, take))
+    covers: list[Cover] = []
+    rest = list(meters)
+    for use, takes in by_use.items():
+        for place, cover in _spread(meters, members[use], takes, commitments):
+            covers.append(cover)
+            rest[place] = replace(rest[place], quantity=rest[place].quantity - cover.quantity)
+    return Allocation(first, covers, [meter for meter in rest if meter.quantity.any()], ladder.offered, used)
+
+
+def classify(meters: Sequence[Meter]) -> tuple[list[UseClass], list[list[int]]]:
+    """The classes of all meters that a commitment may cover, sorted; of each its meters in the order of their ids."""
+    groups: dict[UseClass, list[int]] = defaultdict(list)
+    for place, meter in enumerate(meters):
+        use = class_of(meter)
+        if use is not None:
+            groups[use].append(place)
+    classes = sorted(groups)
+    return classes, [sorted(groups[use], key=lambda place: meters[place].resource_id) for use in classes]
+
+
+def class_of(meter: Meter) -> UseClass | None:
+    """The class of a meter, None where no commitment may cover it."""
+    if not meter.commitment_class or meter.region is None or catalog.product(meter.product).is_spot:
+        return None
+    return UseClass(meter.product, meter.region, meter.account, meter.zone)
+
+
+def sum_members(meters: Sequence[Meter], places: Sequence[int]) -> np.ndarray:
+    """The use of some meters together."""
+    total = meters[places[0]].quantity.copy()
+    for place in places[1:]:
+        total += meters[place].quantity
+    return total
+
+
+def _take(step: Step, still_open: np.ndarray, left: np.ndarray) -> Take | None:
+    """What a step covers: all that is open, or as much as what is left pays for, rounded down."""
+    if not (left > 0).any() or not still_open.any():
+        return None
+    if not step.is_plan:
+        quantity = np.minimum(still_open, left // step.rate)
+        return Take(quantity, quantity * step.rate) if quantity.any() else None
+    cost = multiply(still_open, step.rate)
+    is_short = cost > left
+    quantity, spent = still_open, cost
+    if is_short.any():
+        quantity, spent = still_open.copy(), cost.copy()
+        for hour in np.flatnonzero(is_short).tolist():
+            # Python's integers: money times 1e10 leaves int64.
+            part = min(int(left[hour]) * SCALE // step.rate, int(still_open[hour]))
+            quantity[hour], spent[hour] = part, int(left[hour]) if part else 0
+    return Take(quantity, spent) if quantity.any() else None
+
+
+def _spread(
+    meters: Sequence[Meter],
+    places: Sequence[int],
+    takes: Sequence[tuple[Step, Take]],
+    commitments: Sequence[Commitment],
+) -> Iterable[tuple[int, Cover]]:
+    """Hand the takes of a class to its machines: in the order of ids each is filled by the takes in their order."""
+    ends = np.cumsum(np.stack([meters[place].quantity for place in places]), axis=0)
+    begins = ends - np.stack([meters[place].quantity for place in places])
+    low = np.zeros(ends.shape[1], dtype=np.int64)
+    for step, take in takes:
+        high = low + take.quantity
+        upper = np.clip(ends, low, high) - low
+        lower = np.clip(begins, low, high) - low
+        touched = np.flatnonzero((upper > lower).any(axis=1))
+        for row in touched.tolist():
+            if step.is_plan:
+                cost = _paid(upper[row], take, step.rate) - _paid(lower[row], take, step.rate)
+            else:
+                cost = np.zeros_like(low)
+            place = places[row]
+            yield place, Cover(commitments[step.commitment], meters[place], upper[row] - lower[row], cost)
+        low = high
+
+
+def _paid(reached: np.ndarray, take: Take, rate: int) -> np.ndarray:
+    """The plan's money for the first ``reached`` of a take: in the end exactly what was spent."""
+    return np.where(reached >= take.quantity, take.spent, np.minimum(multiply(reached, rate), take.spent))
+
+
+def _reservation_steps(commitments: Sequence[Commitment], classes: Sequence[UseClass]) -> Iterable[Step]:
+    for is_zonal in (True, False):
+        for is_family in (False, True):
+            for index, each in enumerate(commitments):
+                if not isinstance(each, Reservation) or bool(each.zone) != is_zonal:
+                    continue
+                matches = []
+                for use, kind in enumerate(classes):
+                    if (kind.account != each.owner) != is_family or not each.matches(
+                        kind.product, kind.region, kind.zone
+                    ):
+                        continue
+                    matches.append((units_of(kind.product) if each.is_flexible else 1, use))
+                for units, use in sorted(matches):
+                    yield Step(index, use, units, False)
+
+
+def _plan_steps(commitments: Sequence[Commitment], classes: Sequence[UseClass]) -> Iterable[Step]:
+    for plan_type in (INSTANCE_PLAN, COMPUTE_PLAN):
+        for is_family in (False, True):
+            ranked = []
+            for index, plan in enumerate(commitments):
+                if not isinstance(plan, SavingsPlan) or plan.plan_type != plan_type:
+                    continue
+                for use, kind in enumerate(classes):
+                    product = catalog.product(kind.product)
+                    if (kind.account != plan.owner) != is_family or not is_covered(product, plan_type):
+                        continue
+                    if plan_type == INSTANCE_PLAN and (product.instance_family, kind.region) != (
+                        plan.family,
+                        plan.region,
+                    ):
+                        continue
+                    rate = plan.rate(kind.product, kind.region)
+                    ranked.append((Fraction(rate, product.list_rate(kind.region)), rate, index, use))
+            for _, rate, index, use in sorted(ranked):
+                yield Step(index, use, rate, True)
