@@ -50,6 +50,11 @@ class Truth:
         source = self._sources.get(metric)
         return None if source is None else source.kind.unit
 
+    def owner(self, metric: Metric) -> str:
+        """The resource id of what sends a metric (of a group: the first of its members). Raises KeyError."""
+        resource_id: str = self._sources[metric].things[0].resource_id
+        return resource_id
+
     def read(self, metric: Metric, start: int, end: int) -> Samples:
         """The samples of [start, end), in seconds since 1970; none for a metric that nothing sends."""
         source = self._sources.get(metric)
@@ -112,8 +117,8 @@ class Truth:
     def by_resource(self) -> Iterator[tuple[Metric, ...]]:
         """All metrics, those of one thing together, so that what they share is made once."""
         together: dict[object, list[Metric]] = {}
-        for metric, source in self._sources.items():
-            together.setdefault(source.things[0].resource_id, []).append(metric)
+        for metric in self._sources:
+            together.setdefault(self.owner(metric), []).append(metric)
         return (tuple(metrics) for metrics in together.values())
 
 
