@@ -161,7 +161,7 @@ def _draw_spot(draft: Draft, index: int) -> Iterator[Instance]:
         ended = launched + max(1, round(float(rng.exponential(stays)) * DAY))
         zone, pause = str(rng.choice(("a", "b", "c"))), int(rng.integers(1, 4))
         # The one that is there at the anchor holds the place; the others were, or will be, its replacements.
-        holds = launched <= draft.anchor < ended + pause
+        holds = launched < draft.anchor <= ended + pause
         yield Instance(
             resource_id=draft.code("i-0", "spot", index, turn),
             name=place.name,

@@ -59,7 +59,7 @@ class Estate:
         return {
             thing.resource_id: thing
             for thing in self.resources
-            if thing.life.launched <= self.parameters.end_hour
+            if thing.life.launched < self.parameters.end_hour
             and not (isinstance(thing, Instance) and thing.is_transient)
             and not (isinstance(thing, Volume) and thing.is_root)
         }
