@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Protocol, TypeVar
 
+from demo.billing.commitments import Reservation, SavingsPlan
+from demo.billing.records import Charge
 from demo.parameters import Parameters
 from demo.randomness import identifier, uuid_like
-from demo.timeline import moment
+from demo.timeline import BillingPeriod, Horizon, moment
 from demo.wire import Caller, ServiceError
 from demo.world.estate import Estate
 from demo.world.resources import Resource
@@ -28,10 +30,18 @@ class Standing(Protocol):
 
     parameters: Parameters
     estate: Estate
+    horizon: Horizon
 
     @property
     def now(self) -> int:
         """The present in hours since the epoch."""
+
+    @property
+    def commitments(self) -> Sequence[Reservation | SavingsPlan]:
+        """What the organisation bought ahead, the newest purchase last."""
+
+    def charges(self, period: BillingPeriod) -> Sequence[Charge]:
+        """All lines of a period as the newest report holds them."""
 
     def current(self, kind: type[_Kind], account_id: str, region: str | None) -> list[_Kind]:
         """What exists of a kind in an account, and in a region where one is given, sorted by id."""

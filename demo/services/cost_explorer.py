@@ -9,10 +9,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from demo import accounts, money
-from demo.calendars import Horizon, moment
-from demo.spend import Cell
+from demo import money
+from demo.reports.spend import Cell
+from demo.timeline import Horizon, moment
 from demo.wire import Caller, ServiceError
+from demo.world import accounts
 
 TARGET = "AWSInsightsIndexService"
 GROUPS_PER_PAGE = 1000
@@ -23,14 +24,14 @@ _DIMENSIONS: dict[str, Callable[[Cell], str]] = {
     "SERVICE": lambda cell: cell.service,
     "RECORD_TYPE": lambda cell: cell.record_type,
     "REGION": lambda cell: cell.region,
+    "USAGE_TYPE": lambda cell: cell.usage_type,
 }
-# Without a negotiated discount net equals gross; the simulated rows blend to their own rate.
 _MEASURES: dict[str, Callable[[Cell], int]] = {
     "UnblendedCost": lambda cell: cell.unblended,
-    "BlendedCost": lambda cell: cell.unblended,
-    "NetUnblendedCost": lambda cell: cell.unblended,
+    "BlendedCost": lambda cell: cell.blended,
+    "NetUnblendedCost": lambda cell: cell.net_unblended,
     "AmortizedCost": lambda cell: cell.amortized,
-    "NetAmortizedCost": lambda cell: cell.amortized,
+    "NetAmortizedCost": lambda cell: cell.net_amortized,
     "UsageQuantity": lambda cell: cell.quantity,
 }
 
@@ -179,12 +180,11 @@ class CostService:
     def _result(
         self, start: date, end: date, cells: list[Cell], groupings: list[str], metrics: list[str]
     ) -> dict[str, Any]:
-        open_from = moment(self.horizon.periods[-1].start).date()
         result: dict[str, Any] = {
             "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
             "Total": {},
             "Groups": [],
-            "Estimated": end > open_from,
+            "Estimated": self._is_estimated(end - timedelta(days=1)),
         }
         if not groupings:
             result["Total"] = self._measure(cells, metrics)
@@ -197,6 +197,12 @@ class CostService:
             for keys, members in sorted(grouped.items())
         ]
         return result
+
+    def _is_estimated(self, day: date) -> bool:
+        """Whether the invoice of a day's month isn't out yet."""
+        hour = (day - _EPOCH).days * 24
+        month = next((period for period in self.horizon.periods if period.start <= hour < period.end), None)
+        return hour >= self.horizon.start and (month is None or not self.horizon.is_final(month, self.horizon.end))
 
     @staticmethod
     def _measure(cells: list[Cell], metrics: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Organizations: the accounts and their names, for the payer; and the invoices that the payer got."""
+"""Organizations: the accounts and their names, for the payer."""
 
 from __future__ import annotations
 
