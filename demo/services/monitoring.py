@@ -73,6 +73,11 @@ def _grain(age: int) -> int:
     return 60 if age <= 15 * _DAY else 300 if age <= 63 * _DAY else 3600
 
 
+def _is_period(period: int) -> bool:
+    """Periods below a minute may be asked for, but no metric here is sent that often: they hold nothing."""
+    return period in (1, 5, 10, 20, 30) or (period >= 60 and period % 60 == 0)
+
+
 def round_start(start: int, now: int) -> int:
     """Start times are rounded down: to the minute up to 15 days back, to 5 minutes up to 63 days, else to the hour."""
     return start - start % _grain(now - start)
@@ -268,8 +273,10 @@ class MetricService:
                 raise _invalid(f"The parameter {name} is required.", "MissingParameter")
         start, end = _check_window(parameters, "InvalidParameterValue")
         period = _whole(parameters["Period"], "Period")
-        if period < 60 or period % 60:
-            raise _invalid("The parameter Period must be a multiple of 60.", "InvalidParameterValue")
+        if not _is_period(period):
+            raise _invalid(
+                "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.", "InvalidParameterValue"
+            )
         plain = [str(name) for name in parameters.get("Statistics") or []]
         extended = [str(name) for name in parameters.get("ExtendedStatistics") or []]
         if not plain and not extended:
@@ -323,8 +330,8 @@ def _check_query(query: dict[str, Any]) -> None:
     if not wanted or not wanted.get("Metric", {}).get("MetricName") or not wanted["Metric"].get("Namespace"):
         raise _invalid(f"The query {query.get('Id')} needs MetricStat with a Metric of Namespace and MetricName.")
     period = _whole(wanted.get("Period"), "MetricStat.Period")
-    if period < 60 or period % 60:
-        raise _invalid("The parameter MetricStat.Period must be a multiple of 60.")
+    if not _is_period(period):
+        raise _invalid("The parameter MetricStat.Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
     statistic = str(wanted.get("Stat"))
     if not is_statistic(statistic):
         raise _invalid(f"The value {statistic} for parameter MetricStat.Stat is not supported.")

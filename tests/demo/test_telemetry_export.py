@@ -22,7 +22,7 @@ def test_written_points_equal_the_truth_and_any_number_of_processes_writes_the_s
     monkeypatch.setattr(export, "_THINGS_PER_FILE", 5)
     monkeypatch.setattr(export, "_ROWS_PER_GROUP", 300)
     truth = Truth(make_estate())
-    first, last = END - 80 * 24, END - 77 * 24
+    first, last = END - 80 * 24, END - 79 * 24
     rows = export.write_points(truth, tmp_path / "two", first, last, 3600)
     assert export.write_points(truth, tmp_path / "one", first, last, 3600, processes=1) == rows
     names = sorted(path.name for path in (tmp_path / "two").iterdir())

@@ -209,6 +209,7 @@ def test_a_call_holds_at_most_100_800_points(watch: Any, truth: Truth) -> None:
 @pytest.mark.parametrize(
     ("age_days", "period", "is_kept"),
     [
+        (0.1, 30, False),
         (14, 60, True),
         (16, 60, False),
         (16, 300, True),
@@ -219,7 +220,7 @@ def test_a_call_holds_at_most_100_800_points(watch: Any, truth: Truth) -> None:
         (457, 3600, False),
     ],
 )
-def test_retention(watch: Any, truth: Truth, age_days: int, period: int, is_kept: bool) -> None:
+def test_retention(watch: Any, truth: Truth, age_days: float, period: int, is_kept: bool) -> None:
     """The finest period that points still exist at depends on the age of the start time."""
     start = PRESENT - timedelta(days=age_days)
     answer = watch.get_metric_data(
