@@ -1,4 +1,4 @@
-"""Makes a simulated account's folder, and brings it to the present when its clock was advanced or its hand did something.
+"""Makes a simulated account's folder, and brings it to the present after its clock or its hand has moved.
 
 The folder holds ``account.json`` (parameters and fingerprint), ``journal.json`` (clock and hand), ``s3/<bucket>/...``
 (plain files, read at request time), ``cost_explorer/`` (a file per billing period), ``deliveries.json`` (what was

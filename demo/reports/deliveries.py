@@ -111,5 +111,6 @@ def early_delivery(horizon: Horizon, period: BillingPeriod, known_to: int) -> De
 
 def hidden_columns(estate: Drawn, period: BillingPeriod) -> frozenset[str]:
     """The columns that the reports of a period don't hold although its charges do."""
-    activated = max(1, estate.parameters.months // 4)
+    months = estate.parameters.months
+    activated = max(1, months // 4) if months > 1 else 0
     return ACTIVATED_LATER if estate.horizon.periods.index(period) < activated else frozenset()

@@ -61,15 +61,16 @@ def _texts(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
             if text is not None and not codes[place]:
                 codes[place] = known.setdefault(text, len(known))
     measured = [pieces for pieces in map(batch.pieces, headers) if pieces]
-    texts = pa.array(list(known), pa.string())
     if has_nulls and not measured and not codes.any():
-        return pa.DictionaryArray.from_arrays(pa.nulls(batch.row_count, pa.int32()), texts)
+        return pa.DictionaryArray.from_arrays(pa.nulls(batch.row_count, pa.int32()), pa.array([""]))
     rows = codes[batch.owners]
     for pieces in measured:
         spelled = spell_amounts(np.concatenate([values for _, values in pieces])).dictionary_encode()
-        rows[batch.rows_of([place for place, _ in pieces])] = spelled.indices.to_numpy() + len(texts)
-        texts = pa.concat_arrays([texts, spelled.dictionary])
-    return pa.DictionaryArray.from_arrays(pa.array(rows, mask=rows == 0) if has_nulls else pa.array(rows), texts)
+        own = [known.setdefault(text, len(known)) for text in spelled.dictionary.to_pylist()]
+        rows[batch.rows_of([place for place, _ in pieces])] = np.array(own, dtype=np.int32)[spelled.indices.to_numpy()]
+    # A dictionary must not hold a text twice: Arrow's Parquet writer would not give the same bytes every time.
+    indices = pa.array(rows, mask=rows == 0) if has_nulls else pa.array(rows)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(known), pa.string()))
 
 
 def _numbers(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
@@ -95,26 +96,31 @@ def _numbers(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
 
 def _maps(batch: Batch, column: Column, has_nulls: bool) -> pa.Array:
     kind = _NUMBER_MAP if column.name == "discount" else _MAP
-    keys: list[str] = []
-    items: list[str | float] = []
-    spans: list[tuple[int, int]] = []
+    keys: dict[str, int] = {}
+    items: dict[str | float, int] = {}
+    codes: list[tuple[list[int], list[int]]] = []
     for line in batch.lines:
         content = map_content(column, line.texts)
-        spans.append((len(keys), len(content)))
-        keys += content.keys()
-        items += map(float, content.values()) if kind == _NUMBER_MAP else content.values()
-    sizes = np.array([size for _, size in spans], dtype=np.int32)
+        values = map(float, content.values()) if kind == _NUMBER_MAP else content.values()
+        codes.append(
+            ([keys.setdefault(key, len(keys)) for key in content], [items.setdefault(v, len(items)) for v in values])
+        )
+    sizes = np.array([len(own) for own, _ in codes], dtype=np.int32)
     offsets = np.concatenate([[0], np.cumsum(sizes[batch.owners], dtype=np.int64)]).astype(np.int32)
-    entries = [
-        np.tile(np.arange(first, first + size, dtype=np.int32), count)
-        for (first, size), count in zip(spans, batch.counts.tolist(), strict=True)
-    ]
-    picks = pa.array(np.concatenate(entries))
-    keyed = pa.DictionaryArray.from_arrays(picks, pa.array(keys, pa.string()))
+    key_codes = _repeat([own for own, _ in codes], batch.counts)
+    item_codes = _repeat([own for _, own in codes], batch.counts)
+    keyed = pa.DictionaryArray.from_arrays(pa.array(key_codes), pa.array(list(keys), pa.string()))
     if kind == _NUMBER_MAP:
-        return pa.MapArray.from_arrays(pa.array(offsets), keyed, pa.array(items, pa.float64()).take(picks))
-    return pa.MapArray.from_arrays(
-        pa.array(offsets), keyed, pa.DictionaryArray.from_arrays(picks, pa.array(items, pa.string()))
+        valued = pa.array(list(items), pa.float64()).take(pa.array(item_codes))
+    else:
+        valued = pa.DictionaryArray.from_arrays(pa.array(item_codes), pa.array(list(items), pa.string()))
+    return pa.MapArray.from_arrays(pa.array(offsets), keyed, valued)
+
+
+def _repeat(codes: Sequence[Sequence[int]], counts: np.ndarray) -> np.ndarray:
+    """Each line's codes once per row of the line."""
+    return np.concatenate(
+        [np.tile(np.array(own, dtype=np.int32), count) for own, count in zip(codes, counts.tolist(), strict=True)]
     )
 
 
