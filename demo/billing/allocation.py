@@ -27,6 +27,8 @@ from demo.prices.commitments import COMPUTE_PLAN, INSTANCE_PLAN, is_covered
 from demo.world.accounts import Account, Region
 
 Commitment = Reservation | SavingsPlan
+# More than any commitment can lack.
+_ANY = 2**62
 
 
 @dataclass(frozen=True, order=True)
@@ -61,8 +63,8 @@ class Take:
 @dataclass(frozen=True)
 class Trace:
     """A run of a ladder. ``takes``: by step, those that took anything. ``left``: by step, what its commitment had left
-    before it; ``open``: by class, what is left in the end. ``least``: by step, the least that its commitment had left
-    after it in an hour in which it covered all that was open (where that is everywhere so), else -1."""
+    before it; ``open``: by class, what is left in the end. ``least``: by step that left nothing open, the least that
+    its commitment then had left in an hour; -1 of others."""
 
     takes: dict[int, Take]
     left: list[np.ndarray]
@@ -121,16 +123,22 @@ class Ladder:
     def run(self, use: Sequence[np.ndarray]) -> Trace:
         """Cover some use: an int64 array per class."""
         left, still_open = list(self.offered), list(use)
+        is_open = [bool(each.any()) for each in use]
         trace = Trace({}, [], still_open, [])
         for index, step in enumerate(self.steps):
-            trace.left.append(left[step.commitment])
-            take = _take(step, still_open[step.use], left[step.commitment])
-            after = still_open[step.use]
+            before = left[step.commitment]
+            trace.left.append(before)
+            if not is_open[step.use]:
+                # Nothing is open: whatever the commitment has left, nothing changes here.
+                trace.least.append(_ANY)
+                continue
+            take = _take(step, still_open[step.use], before)
             if take is not None:
                 trace.takes[index] = take
-                left[step.commitment] = left[step.commitment] - take.spent
-                after = still_open[step.use] = after - take.quantity
-            trace.least.append(int(left[step.commitment].min(initial=0)) if not after.any() else -1)
+                left[step.commitment] = before - take.spent
+                still_open[step.use] = still_open[step.use] - take.quantity
+                is_open[step.use] = bool(still_open[step.use].any())
+            trace.least.append(-1 if is_open[step.use] else int(left[step.commitment].min(initial=0)))
         return trace
 
     def rerun(self, trace: Trace, changed: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:

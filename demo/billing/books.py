@@ -25,16 +25,18 @@ from demo.world.estate import Estate
 _KEPT = 2
 
 
-@dataclass
+@dataclass(eq=False)
 class Books:
     """The bill of an estate. ``commitments``: all that the organisation ever bought, in a fixed order.
 
-    One month is worked out at a time and the last few are kept. Picklable; what is kept doesn't travel.
+    One month is worked out at a time and the last few are kept. Picklable; what is kept doesn't travel. ``replay`` is
+    kept by demo.billing.replay.
     """
 
     estate: Estate
     events: tuple[Event, ...]
     commitments: tuple[Commitment, ...]
+    replay: object = field(default=None, repr=False)
     _meters: dict[tuple[int, int], list[Meter]] = field(default_factory=dict, repr=False)
     _charges: dict[tuple[int, int], list[Charge]] = field(default_factory=dict, repr=False)
 
@@ -65,7 +67,7 @@ class Books:
         return allocate(self.meters(first, last), self.commitments, first, last)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_meters": {}, "_charges": {}}
+        return {**self.__dict__, "replay": None, "_meters": {}, "_charges": {}}
 
     def _work_out(self, period: BillingPeriod, known_to: int) -> list[Charge]:
         grid = Grid(period, min(period.end, known_to))

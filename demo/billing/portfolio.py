@@ -30,7 +30,7 @@ def buy_portfolio(seed: int, anchor: int, sample: Sequence[Meter]) -> list[Reser
     first = anchor - SAMPLE_HOURS
     rest = allocate(sample, reservations, first, anchor).rest
     plans: list[SavingsPlan] = []
-    found = _largest_family(rest)
+    found = _largest_family(rest, reservations)
     if found is not None:
         family, region = found
         hourly = _spend(rest, INSTANCE_PLAN, "Partial Upfront", family, region)
@@ -103,12 +103,15 @@ def _reserve_databases(seed: int, anchor: int, sample: Sequence[Meter]) -> list[
     ]
 
 
-def _largest_family(rest: Sequence[Meter]) -> tuple[str, Region] | None:
-    """The family and region with most on-demand spend on instances."""
+def _largest_family(rest: Sequence[Meter], reservations: Sequence[Reservation]) -> tuple[str, Region] | None:
+    """The family and region with most on-demand spend on instances, of those that no flexible reservation is for."""
+    reserved = {(each.kind.instance_family, each.region) for each in reservations if each.is_flexible}
     spent: dict[tuple[str, Region], int] = defaultdict(int)
     for meter in rest:
         product = catalog.product(meter.product)
-        if meter.commitment_class == "ec2" and meter.region is not None and not product.is_spot:
+        if meter.commitment_class != "ec2" or meter.region is None or product.is_spot:
+            continue
+        if (product.instance_family, meter.region) not in reserved:
             spent[(product.instance_family, meter.region)] += int(
                 multiply(meter.quantity, product.list_rate(meter.region)).sum()
             )
