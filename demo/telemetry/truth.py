@@ -26,9 +26,9 @@ from demo.telemetry.samples import NO_SAMPLES, Grid, Metric, Samples, Source
 from demo.world.estate import Estate
 
 _THEMES = (computing, disks, databases, functions, storage, tables, balancers, gateways, containers, edges)
-# Now and then a point is lost on its way: of seven real EC2 and RDS series of 5-minute points (Numenta Anomaly Benchmark,
-# realAWSCloudwatch, 2014) 5 of 28,922 are missing, each alone. Seldom, and by choice, all of a thing's are lost for up to
-# two hours, so that whoever reads must cope with it.
+# Now and then a point is lost on its way: of seven real EC2 and RDS series of 5-minute points (Numenta Anomaly
+# Benchmark, realAWSCloudwatch, 2014) 5 of about 28,900 are missing, each alone. Seldom, and by choice, all of a thing's
+# are lost for up to two hours, so that whoever reads must cope with it.
 _LOST_SHARE = 0.0002
 _OUTAGE_BLOCK = 60 * 86_400
 _OUTAGES_PER_BLOCK = 0.05

@@ -93,6 +93,7 @@ def _computing() -> list[Resource]:
         resized,
         replace(resized, instance_type="m5.large", since=END - 40 * 24, until=None, capacity_factor=0.5),
         Instance(**_common("i-stopped", pauses=((END - 20 * 24, None),)), **place, instance_type="m5.large"),
+        Instance(**_common("i-gone", ended=END - 20 * 24), **place, instance_type="m5.large"),
         Instance(**_common("i-paused", pauses=((END - 48, END - 24),)), **place, instance_type="m5.large"),
         Instance(**_common("i-silent"), **place, instance_type="m5.large", has_metrics=False),
         Instance(**_common("i-member1"), **place, instance_type="c5.large", group="web"),

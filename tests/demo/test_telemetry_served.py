@@ -242,6 +242,7 @@ def test_what_is_older_than_455_days_is_gone_but_the_rest_is_served(watch: Any, 
 
 
 def test_listing_pages_hold_every_active_metric_once(monitored: Monitored, truth: Truth) -> None:
+    listed: set[str] = set()
     for account in (PRODUCTION, DEVELOPMENT, ANALYTICS):
         for region in ("us-east-1", "eu-west-1"):
             pages = list(monitored.of(account.account_id, region).get_paginator("list_metrics").paginate())
@@ -259,8 +260,22 @@ def test_listing_pages_hold_every_active_metric_once(monitored: Monitored, truth
             assert len(found) == len(set(found))
             assert set(found) == expected
             assert all(len(page["Metrics"]) == 25 for page in pages[:-1])
-    values = {value for _, _, dimensions in expected for _, value in dimensions}
-    assert not values & {"i-silent", "i-stopped", "unused"}
+            listed |= {value for _, _, dimensions in found for _, value in dimensions}
+    assert {"i-steady", "i-windows", "resize", "b2"} <= listed
+    assert not listed & {"i-silent", "i-stopped", "i-gone", "unused"}
+
+
+def test_a_terminated_instance_is_not_listed_but_its_past_is_served(watch: Any, truth: Truth) -> None:
+    gone = _pick(truth, value="i-gone")
+    assert not watch.list_metrics(Dimensions=[{"Name": "InstanceId", "Value": "i-gone"}])["Metrics"]
+    answer = watch.get_metric_data(
+        MetricDataQueries=[_query("a", gone, 3600, "SampleCount")],
+        StartTime=PRESENT - timedelta(days=22),
+        EndTime=PRESENT,
+    )
+    stamps = _seconds(answer["MetricDataResults"][0]["Timestamps"])
+    assert len(stamps) == 48
+    assert max(stamps) == NOW - 20 * DAY - 3600
 
 
 def test_listing_filters(watch: Any, monitored: Monitored, truth: Truth) -> None:
