@@ -25,6 +25,18 @@ DAILY_PEAK_PCT = (np.log(1.7), 1.5)
 DAILY_BYTES = (np.log(9e6), 2.6)
 PEAK_SPREAD = (np.log(0.53), 0.7)
 BYTES_SPREAD = (np.log(0.85), 0.75)
+# How they go together on the fitted machines (rank correlations): peak, mean load, bytes, spread of peak, of bytes.
+_TOGETHER = np.linalg.cholesky(
+    np.array(
+        [
+            [1.0, 0.69, 0.45, -0.39, 0.0],
+            [0.69, 1.0, 0.27, -0.2, 0.0],
+            [0.45, 0.27, 1.0, 0.0, 0.0],
+            [-0.39, -0.2, 0.0, 1.0, 0.4],
+            [0.0, 0.0, 0.0, 0.4, 1.0],
+        ]
+    )
+)
 # The share of days whose highest slot is at the machine's usual time, and a day's largest slot of bytes: medians.
 _USUAL_TIME = 0.37
 _LARGEST_SLOT = 0.09
@@ -57,17 +69,18 @@ class _Habit:
 @lru_cache(maxsize=65536)
 def _draw_habit(seed: int, name: str) -> _Habit:
     rng = stream(seed, "background", name)
+    peak_at, mean_at, bytes_at, peak_spread_at, bytes_spread_at = _TOGETHER @ rng.standard_normal(5)
 
-    def draw(fitted: tuple[float, float], low: float, high: float) -> float:
-        return float(np.clip(np.exp(rng.normal(*fitted)), low, high))
+    def draw(fitted: tuple[float, float], at: float, low: float, high: float) -> float:
+        return float(np.clip(np.exp(fitted[0] + fitted[1] * at), low, high))
 
-    peak = draw(DAILY_PEAK_PCT, 0.02, 45.0)
+    peak = draw(DAILY_PEAK_PCT, peak_at, 0.02, 45.0)
     return _Habit(
-        base=min(draw(MEAN_LOAD_PCT, 0.001, 8.0), 0.8 * peak),
+        base=min(draw(MEAN_LOAD_PCT, mean_at, 0.001, 8.0), 0.8 * peak),
         peak=peak,
-        peak_spread=draw(PEAK_SPREAD, 0.05, 2.0),
-        daily_bytes=draw(DAILY_BYTES, 1e3, 5e10),
-        bytes_spread=draw(BYTES_SPREAD, 0.1, 2.5),
+        peak_spread=draw(PEAK_SPREAD, peak_spread_at, 0.05, 2.0),
+        daily_bytes=draw(DAILY_BYTES, bytes_at, 1e3, 5e10),
+        bytes_spread=draw(BYTES_SPREAD, bytes_spread_at, 0.1, 2.5),
         largest=float(rng.beta(0.6, 4.0) * 0.9 + _LARGEST_SLOT / 9),
         slot=int(rng.integers(0, _DAY)),
         length=int(rng.integers(1, 4)),

@@ -45,7 +45,7 @@ def draw_gateways(draft: Draft, count: int) -> Iterator[Resource]:
         place = draft.place(rng, role, "nat", index)
         code = draft.code("nat-0", "nat gateway", index)
         # Strays here are updates that a network's machines fetch for themselves: gigabytes a day, or next to nothing.
-        level = log_normal(rng, 0.6, 1.2) / 24 / 20 if role == "strays" else None
+        level = log_normal(rng, 0.8, 1.1) / 24 / 20 if role == "strays" else None
         yield NatGateway(
             **draft.common(rng, place, role, place.arn("ec2", f"natgateway/{code}"), level=level),
             gateway_id=code,
@@ -67,7 +67,7 @@ def draw_balancers(draft: Draft, count: int) -> Iterator[Resource]:
         requests, level = int(log_uniform(rng, 3_000, 600_000)), None
         if role in ("strays", "light_duty"):
             # A day's requests: the internet's scanners and a small team's tool bring about as many.
-            requests, level = 2_000, log_normal(rng, 55, 1.1) / 24 / 2_000 * (1.0 if role == "strays" else 2.0)
+            requests, level = 2_000, log_normal(rng, 60, 1.5) / 24 / 2_000 * (1.0 if role == "strays" else 2.0)
         yield LoadBalancer(
             **draft.common(
                 rng, place, role, place.arn("elasticloadbalancing", f"loadbalancer/{code}{suffix}"), level=level

@@ -186,5 +186,5 @@ def draw_apis(draft: Draft, count: int) -> Iterator[Resource]:
 
 def _draw_requests(rng: np.random.Generator, role: str) -> tuple[int, float | None]:
     """Requests of an hour at full demand, and the level where all that comes is a handful a day."""
-    drawn, few = int(log_uniform(rng, 2_000, 800_000)), log_normal(rng, 5, 1.1)
+    drawn, few = int(log_uniform(rng, 2_000, 800_000)), log_normal(rng, 4, 1.0)
     return (1_000, few / 24 / 1_000) if role in ("strays", "light_duty") else (drawn, None)

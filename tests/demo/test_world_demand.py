@@ -74,14 +74,18 @@ def test_roles_do_what_their_names_say() -> None:
 
 
 def test_own_load_is_that_of_real_machines_nobody_uses() -> None:
-    """Quartiles of simulated machines lie within twice those of real ones that the fit has never seen."""
+    """Medians and upper quartiles of simulated machines are among those of real machines that the fit has never seen:
+    within the interval that holds 99 of 100 resamples of them. They are no more than 50, so the interval is wide."""
     traces = find_real_data() / "vm-traces" / "bitbrains-rnd-300-vms.parquet"
     days = calibration.read_days(traces)
     quiet = days[days.vm.isin(calibration.find_quiet(days))]
     held_out = calibration.describe(quiet[quiet.vm % 2 == 1])
     assert len(held_out) >= 30
     simulated = calibration.describe(calibration.simulate_days(200))
+    rng = np.random.default_rng(1)
     for column in ("mean_load", "peak_load", "peak_load_14d", "megabytes", "megabytes_14d", "spread_bytes"):
-        real, made = held_out[column], simulated[column]
-        assert real.quantile(0.5) / 2 < made.quantile(0.5) < 2 * real.quantile(0.5), column
-        assert real.quantile(0.75) / 2 < made.quantile(0.75) < 2 * real.quantile(0.75), column
+        real = held_out[column].dropna().to_numpy()
+        resampled = rng.choice(real, (4000, len(real)))
+        for quantile in (0.5, 0.75):
+            low, high = np.quantile(np.quantile(resampled, quantile, axis=1), (0.005, 0.995))
+            assert low <= simulated[column].quantile(quantile) <= high, (column, quantile, low, high)

@@ -99,7 +99,7 @@ def test_no_published_threshold_separates_the_planted_cases() -> None:
     near: dict[type[Resource], list[bool]] = {Instance: [], LoadBalancer: [], Distribution: [], NatGateway: []}
     near_main: list[bool] = []
     for seed in range(20):
-        for thing in draw(seed, 150).counted().values():
+        for thing in draw(seed).counted().values():
             if thing.demand.role not in LOOK_ALIKES or not thing.is_current(END - 1):
                 continue
             if isinstance(thing, Instance):
