@@ -20,7 +20,8 @@ def common_columns(meter: Meter) -> dict[str, str]:
     if meter.zone:
         columns["lineItem/AvailabilityZone"] = meter.zone
     for key, value in meter.tags.items():
-        columns[f"resourceTags/user:{key}"] = value
+        # What AWS puts on things itself (aws:autoscaling:groupName) keeps its own prefix.
+        columns[f"resourceTags/{key}" if key.startswith("aws:") else f"resourceTags/user:{key}"] = value
     for key, value in meter.categories.items():
         columns[f"costCategory/{key}"] = value
     return {header: text for header, text in columns.items() if text}
