@@ -18,7 +18,6 @@ from demo.randomness import uuid_like
 from demo.timeline import CUR_LAG_HOURS, INVOICE_HOURS, SUPPORT_HOURS, BillingPeriod, Horizon
 
 DELAY_ACTION = "DelayReports"
-RESTATE_ACTION = "Restate"
 # Older periods get their newest version alone: what for would their history be kept in every simulated account?
 EARLY_VERSIONS = 3
 _EARLY_HOURS = 4 * 24 + 9

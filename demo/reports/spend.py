@@ -112,7 +112,8 @@ def write_spend(table: pa.Table, path: Path, hour: int) -> None:
 
 def read_spend_table(folder: Path) -> pa.Table:
     """All cells that Cost Explorer knows, as columns (see sum_spend), oldest period first."""
-    return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("*.parquet"))]).unify_dictionaries()
+    tables = [pq.read_table(path) for path in sorted(folder.glob("*.parquet"))]
+    return pa.concat_tables(tables or [sum_spend((), 0)]).unify_dictionaries()
 
 
 def read_spend(folder: Path) -> list[Cell]:

@@ -108,12 +108,9 @@ def _varying(batch: Batch, column: Column, has_milliseconds: bool) -> pa.Array |
     if ENDS in headers:
         return spell_instants(batch.end_seconds, has_milliseconds).cast(pa.string())
     for header in headers:
-        pieces = batch.pieces(header)
-        # A measure is taken whole: where it stands still in this batch it may still move in the next one.
-        if any(
-            line.charge is not None and _moves(line.measures[header]) for line in batch.lines if header in line.measures
-        ):
-            return _scatter(batch, column, header, pieces)
+        # Judged by the whole line: where a measure stands still in this batch it may still move in the next one.
+        if any(_moves(line.measures[header]) for line in batch.lines if header in line.measures):
+            return _scatter(batch, column, header)
     return None
 
 
@@ -121,7 +118,7 @@ def _moves(values: np.ndarray) -> bool:
     return len(values) > 1 and bool((values != values[0]).any())
 
 
-def _scatter(batch: Batch, column: Column, header: str, pieces: list[tuple[int, np.ndarray]]) -> pa.Array:
+def _scatter(batch: Batch, column: Column, header: str) -> pa.Array:
     """The measure's rows spelled, the other lines' constant texts on theirs."""
     known: dict[str, int] = {"": 0}
     codes = np.zeros(len(batch.lines), dtype=np.int32)
@@ -131,6 +128,7 @@ def _scatter(batch: Batch, column: Column, header: str, pieces: list[tuple[int, 
             if text is not None and not codes[place]:
                 codes[place] = known.setdefault(quote(text), len(known))
     rows = codes[batch.owners]
+    pieces = batch.pieces(header)
     spelled = spell_amounts(np.concatenate([values for _, values in pieces])).dictionary_encode()
     rows[batch.rows_of([place for place, _ in pieces])] = spelled.indices.to_numpy() + len(known)
     texts = pa.concat_arrays([pa.array(list(known), pa.string()), spelled.dictionary])

@@ -438,6 +438,17 @@ def test_early_versions_are_of_the_last_periods() -> None:
     assert early_delivery(first_hours, first_hours.periods[-1], first_hours.cur_end) is None
 
 
+def test_the_first_hours_of_an_account(tmp_path: Path) -> None:
+    """Two hours of a month are a whole report, and nothing yet for Cost Explorer."""
+    parameters = replace(PARAMETERS, end_hour=parse_end("2026-12-01T08:00:00"), months=1, reports=("exports-csv",))
+    books = keep(parameters, parameters.end_hour)
+    Deliverer(books, tmp_path).deliver(processes=1)
+    period = books.estate.horizon.periods[0]
+    rows = read_rows(FORMS["exports-csv"], manifest_of(tmp_path, FORMS["exports-csv"], period)[1])
+    assert rows == expect_rows(books.charges(period, books.estate.horizon.cur_end), period, False)
+    assert read_spend(tmp_path / SPEND_FOLDER) == []
+
+
 def test_cost_explorer_sums_are_the_charges(delivered: Path) -> None:
     """Per day and measure, also where a sum of requests leaves 64 bits; nothing from its own lag."""
     books = keep()
