@@ -27,6 +27,8 @@ from demo.prices.commitments import COMPUTE_PLAN, INSTANCE_PLAN, is_covered
 from demo.world.accounts import Account, Region
 
 Commitment = Reservation | SavingsPlan
+# Its square is SCALE: money times this stays within int64.
+_HALF_SCALE = 10**5
 # More than any commitment can lack.
 _ANY = 2**62
 
@@ -242,11 +244,16 @@ def _take(step: Step, still_open: np.ndarray, left: np.ndarray) -> Take | None:
     quantity, spent = still_open, cost
     if is_short.any():
         quantity, spent = still_open.copy(), cost.copy()
-        for hour in np.flatnonzero(is_short).tolist():
-            # Python's integers: money times 1e10 leaves int64.
-            part = min(int(left[hour]) * SCALE // step.rate, int(still_open[hour]))
-            quantity[hour], spent[hour] = part, int(left[hour]) if part else 0
+        part = np.minimum(_divide(left[is_short], step.rate), still_open[is_short])
+        quantity[is_short], spent[is_short] = part, np.where(part > 0, left[is_short], 0)
     return Take(quantity, spent) if quantity.any() else None
+
+
+def _divide(money: np.ndarray, rate: int) -> np.ndarray:
+    """How many units (1e-10) some money pays for at a rate below 9,000 USD, rounded down, exactly."""
+    whole, rest = np.divmod(money, rate)
+    high, rest = np.divmod(rest * _HALF_SCALE, rate)
+    return np.asarray(whole * SCALE + high * _HALF_SCALE + rest * _HALF_SCALE // rate)
 
 
 def _spread(
