@@ -216,7 +216,17 @@ def _need(event: Event, name: str) -> Any:
 def _delete_volume(estate: Estate, thing: Volume, event: Event) -> Estate:
     if thing.instance_id is not None:
         raise DemoError(f"{thing.resource_id} is attached to {thing.instance_id}")
-    return _end(estate, thing, event)
+    return _drop_later_snapshots(_end(estate, thing, event), thing, event.hour)
+
+
+def _drop_later_snapshots(estate: Estate, volume: Volume, at: int) -> Estate:
+    """What is gone can't be copied: its series of snapshots ends, those that were made stay and are paid for."""
+
+    def is_later(thing: Resource) -> bool:
+        is_copy = isinstance(thing, Snapshot) and thing.volume_id == volume.resource_id
+        return is_copy and thing.life.launched >= at
+
+    return replace(estate, resources=tuple(thing for thing in estate.resources if not is_later(thing)))
 
 
 def _detach_volume(estate: Estate, thing: Volume, event: Event) -> Estate:

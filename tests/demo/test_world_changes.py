@@ -139,6 +139,14 @@ def test_volumes_change_grow_and_never_shrink(estate: Estate) -> None:
     assert not spans(detached, thing)[-1].demand.hourly(AT, AT + 168).any()
 
 
+def test_a_deleted_volume_is_not_copied_any_more(estate: Estate) -> None:
+    copied = {one.volume_id for one in estate.each(Snapshot) if one.life.launched > AT + 2}
+    thing = pick(estate, Volume, lambda one: one.resource_id in copied and one.instance_id is not None)
+    deleted = act(act(estate, "DetachVolume", thing), "DeleteVolume", thing, at=AT + 1)
+    made = [one.life.launched for one in deleted.each(Snapshot) if one.volume_id == thing.resource_id]
+    assert made and max(made) <= AT + 1
+
+
 def test_databases_stop_for_a_week_and_change_their_class(estate: Estate) -> None:
     thing = pick(estate, Database, lambda one: one.cluster is None and not one.life.pauses and one.until is None)
     stopped = act(estate, "StopDBInstance", thing)
