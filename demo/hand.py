@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from demo.errors import DemoError
 from demo.journal import Event, Journal, write_journal
+from demo.reports.deliveries import DELAY_ACTION, RESTATE_ACTION
+from demo.timeline import Horizon
 from demo.wire import Caller, ServiceError
+from demo.world.accounts import account_of
 from demo.world.estate import Estate
 
 Change = Callable[[Estate, Event], Estate]
@@ -19,6 +23,27 @@ _READING = ("Describe", "List", "Get", "Head", "Assume", "Search", "Lookup")
 def is_reading(action: str) -> bool:
     """Whether an action changes nothing, by its name, as AWS names them."""
     return action.startswith(_READING)
+
+
+def check_told(event: Event, horizon: Horizon) -> None:
+    """Whether something that no client can cause may happen. Raises DemoError where it can't.
+
+    ``DelayReports`` {"hours"} and ``Restate`` {"period": "YYYY-MM", "account", "amount_usd"}.
+    """
+    details = event.details
+    if event.action == DELAY_ACTION:
+        if not isinstance(details.get("hours"), int) or details["hours"] < 0:
+            raise DemoError(f"{DELAY_ACTION} needs hours, a whole number of 0 or more")
+    elif event.action == RESTATE_ACTION:
+        if details.get("period") not in {period.label for period in horizon.periods}:
+            raise DemoError(f"{RESTATE_ACTION} needs period, a month that the account has, like 2026-10")
+        account_of(str(details.get("account")))
+        try:
+            Decimal(str(details.get("amount_usd")))
+        except InvalidOperation as error:
+            raise DemoError(f"{RESTATE_ACTION} needs amount_usd, an amount as text like 12.34") from error
+    else:
+        raise DemoError(f"{event.action} is not {DELAY_ACTION} or {RESTATE_ACTION}; do it through AWS's API")
 
 
 def record(

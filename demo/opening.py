@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from demo import making
 from demo.billing.books import Books, keep_books
 from demo.calendars import draw_horizon as draw_old_horizon
+from demo.errors import DemoError
 from demo.estate import draw_estate as draw_old_estate
 from demo.generation import SPEND_FILE, read_parameters
 from demo.journal import read_journal
@@ -23,6 +26,7 @@ from demo.telemetry.truth import Truth
 from demo.timeline import draw_horizon
 from demo.world.estate import Estate, draw_estate
 
+_CHECKOUT = Path(__file__).parents[1]
 Opener = Callable[[Path, int, int], Account]
 
 
@@ -82,5 +86,13 @@ def open_world(directory: Path, metrics_per_page: int, groups_per_page: int) -> 
 
 
 def refresh_reports(directory: Path) -> None:
-    """Write what AWS would have written since the reports were last written, at the journal's present."""
-    making.update(directory)
+    """Write what AWS would have written since the reports were last written, at the journal's present.
+
+    In a process of its own: it forks, which a server with many threads must not. Raises DemoError where that fails.
+    """
+    program = "import sys, pathlib; from demo import making; making.update(pathlib.Path(sys.argv[1]))"
+    command = [sys.executable, "-c", program, str(directory.resolve())]
+    finished = subprocess.run(command, cwd=_CHECKOUT, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        cause = finished.stderr.strip().rsplit("\n", 1)[-1]
+        raise DemoError(f"the reports of {directory} can't be written anew: {cause}")

@@ -11,7 +11,7 @@ from typing import Any
 from demo import hand
 from demo.errors import DemoError
 from demo.faults import ConnectionDropped, Fault, Faults, Throttle, denied
-from demo.journal import Event, read_journal, write_journal
+from demo.journal import Event, Journal, write_journal
 from demo.opening import Opener, open_account, refresh_reports
 from demo.parameters import Parameters
 from demo.protocols import Call, understand
@@ -74,23 +74,32 @@ class Router:
         if hours < 1:
             raise DemoError(f"the clock can't be advanced by {hours} hours; it only goes forward")
         with self._lock:
-            journal = read_journal(self.directory, self.account.parameters.end_hour)
-            write_journal(self.directory, replace(journal, now=journal.now + hours))
-            self._refresh(self.directory)
-            self.account = self._open()
-            return self.account.now
+            journal = self.account.journal
+            return self._follow(replace(journal, now=journal.now + hours)).now
 
     def tell(self, event: Event) -> None:
-        """Write down an event that no client can cause (a restated bill, late reports) and rewrite what it changes.
+        """Write down an event that no client can cause: a restated bill, late reports.
 
-        Raises DemoError for one that can't be.
+        The reports that are there stay as they are: it shows from the next ones on, as the clock advances. Raises
+        DemoError for one that can't be.
         """
+        hand.check_told(event, self.account.horizon)
         with self._lock:
-            change_estate(self.account.estate, event)
-            journal = read_journal(self.directory, self.account.parameters.end_hour)
+            journal = self.account.journal
             write_journal(self.directory, replace(journal, events=(*journal.events, event)))
-            self._refresh(self.directory)
             self.account = self._open()
+
+    def _follow(self, journal: Journal) -> Account:
+        """Write a journal and bring the folder to it, or leave both as they were. The caller holds the lock."""
+        before = self.account.journal
+        write_journal(self.directory, journal)
+        try:
+            self._refresh(self.directory)
+        except DemoError:
+            write_journal(self.directory, before)
+            raise
+        self.account = self._open()
+        return self.account
 
     def _change(self, caller: Caller, action: str, resource_id: str, details: dict[str, Any]) -> Account:
         with self._lock:

@@ -290,6 +290,7 @@ def describe_groups(context: Context, parameters: Parsed) -> dict[str, Any]:
                         "PropagateAtLaunch": True,
                     }
                     for key, value in sorted(past[name][0].tags.items())
+                    if not key.startswith("aws:")
                 ],
                 "TerminationPolicies": ["Default"],
                 "NewInstancesProtectedFromScaleIn": False,

@@ -75,8 +75,6 @@ def _describe(context: Context, thing: Instance, state: str, disks: list[Volume]
         "platformDetails": "Windows" if thing.operating_system == "Windows" else "Linux/UNIX",
         "usageOperation": "RunInstances:0002" if thing.operating_system == "Windows" else "RunInstances",
     }
-    if thing.group:
-        result["tagSet"].append({"key": "aws:autoscaling:groupName", "value": thing.group})
     if thing.operating_system == "Windows":
         result["platform"] = "windows"
     if thing.is_spot:

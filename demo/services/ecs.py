@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from demo.services.context import Action, Context, Parsed, page, seconds, tag_list
+from demo.services.context import Action, Context, Parsed, page, runs, seconds, tag_list
 from demo.wire import ServiceError
 from demo.world.resources import ContainerService
 
@@ -19,6 +19,11 @@ def _short(name: object) -> str:
 
 def _family(thing: ContainerService) -> str:
     return f"{thing.cluster}-{thing.name}"
+
+
+def _tasks(context: Context, thing: ContainerService) -> int:
+    """How many tasks it has; none where it was scaled to zero."""
+    return thing.task_count if runs(thing, context.now) else 0
 
 
 def _revision(context: Context, thing: ContainerService) -> str:
@@ -55,7 +60,7 @@ def describe_clusters(context: Context, parameters: Parsed) -> dict[str, Any]:
             "clusterName": name,
             "status": "ACTIVE",
             "registeredContainerInstancesCount": 0,
-            "runningTasksCount": sum(each.task_count for each in services[name]),
+            "runningTasksCount": sum(_tasks(context, each) for each in services[name]),
             "pendingTasksCount": 0,
             "activeServicesCount": len(services[name]),
         }
@@ -87,8 +92,8 @@ def _service(context: Context, thing: ContainerService, is_tagged: bool = False)
         "serviceName": thing.name,
         "clusterArn": _arn(context, "cluster", thing.cluster),
         "status": "ACTIVE",
-        "desiredCount": thing.task_count,
-        "runningCount": thing.task_count,
+        "desiredCount": _tasks(context, thing),
+        "runningCount": _tasks(context, thing),
         "pendingCount": 0,
         "launchType": "FARGATE",
         "platformVersion": "LATEST",
@@ -181,7 +186,7 @@ def update_service(context: Context, parameters: Parsed) -> dict[str, Any]:
 def delete_service(context: Context, parameters: Parsed) -> dict[str, Any]:
     """DeleteService, of one without tasks or by force."""
     thing = _find(context, parameters)
-    if thing.task_count and not parameters.get("force"):
+    if _tasks(context, thing) and not parameters.get("force"):
         message = "The service cannot be stopped while it is scaled above 0."
         raise ServiceError(400, "InvalidParameterException", message)
     context.do("DeleteService", thing.resource_id)
