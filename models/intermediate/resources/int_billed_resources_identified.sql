@@ -11,23 +11,63 @@ resource_types as (
     select * from {{ ref('resource_types') }}
 ),
 
+-- A resource has thousands of line items and few ways of being described: the many are counted before the few are
+-- judged.
+described as (
+    select
+        account_id,
+        billed_resource_id,
+        service_code,
+        region,
+        instance_type,
+        operating_system,
+        name_tag,
+        is_ec2_instance_usage,
+        count(*) as line_item_count,
+        min(usage_start_at) as first_billed_at,
+        max(usage_start_at) as last_started_at,
+        max(used_until_at) as last_billed_at
+    from line_items
+    group by
+        account_id,
+        billed_resource_id,
+        service_code,
+        region,
+        instance_type,
+        operating_system,
+        name_tag,
+        is_ec2_instance_usage
+),
+
+counted as (
+    select
+        *,
+        sum(line_item_count) over (partition by account_id, billed_resource_id, service_code)
+            as service_line_item_count,
+        sum(line_item_count) over (partition by account_id, billed_resource_id, region) as region_line_item_count
+    from described
+),
+
 billed as (
     select
         account_id,
         billed_resource_id,
-        mode() within group (order by service_code) as most_billed_service_code,
+        (array_agg(service_code order by service_line_item_count desc, service_code))[1] as most_billed_service_code,
         -- A machine from the Marketplace is billed under the software's product code as well as its own service's.
         array_agg(distinct service_code) as service_codes,
-        mode() within group (order by region) filter (where region <> '') as line_item_region,
-        min(usage_start_at) as first_billed_at,
-        max(used_until_at) as last_billed_at,
-        min(usage_start_at) filter (where is_ec2_instance_usage) as first_instance_hour_at,
-        max(used_until_at) filter (where is_ec2_instance_usage) as last_instance_hour_at,
-        (array_agg(instance_type order by usage_start_at desc) filter (where instance_type <> ''))[1] as instance_type,
-        (array_agg(operating_system order by usage_start_at desc) filter (where operating_system <> ''))[1]
+        (
+            array_agg(region order by region_line_item_count desc, region) filter (where region <> '')
+        )[1] as line_item_region,
+        min(first_billed_at) as first_billed_at,
+        max(last_billed_at) as last_billed_at,
+        min(first_billed_at) filter (where is_ec2_instance_usage) as first_instance_hour_at,
+        max(last_billed_at) filter (where is_ec2_instance_usage) as last_instance_hour_at,
+        (array_agg(instance_type order by last_started_at desc) filter (where instance_type <> ''))[1]
+            as instance_type,
+        (array_agg(operating_system order by last_started_at desc) filter (where operating_system <> ''))[1]
             as operating_system,
-        (array_agg(name_tag order by usage_start_at desc) filter (where name_tag <> ''))[1] as resource_name
-    from line_items
+        (array_agg(name_tag order by last_started_at desc) filter (where name_tag <> ''))[1] as resource_name
+    from counted
     group by account_id, billed_resource_id
 ),
 
