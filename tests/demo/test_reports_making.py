@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from demo.making import generate, open_books, read_parameters, update
 from demo.parameters import Parameters, parse_end
 from demo.reports.forms import FORMS
 from demo.reports.spend import SPEND_FOLDER, read_spend
+from demo.timeline import draw_horizon
 from demo.world.estate import SMALLEST_ESTATE
 from demo.world.resources import Instance
 
@@ -32,7 +34,7 @@ PARAMETERS = Parameters(
     reports=("legacy-csv", "exports-parquet-overwrite"),
 )
 NOW = PARAMETERS.end_hour
-# Sums by day, account and type of what a hand-written reader would call amortized cost.
+# Amortized cost as a reader of the report works it out from its columns.
 AMORTIZED = """
     case "lineItem/LineItemType"
         when 'DiscountedUsage' then "reservation/EffectiveCost"
@@ -79,9 +81,9 @@ def digests(directory: Path) -> dict[str, str]:
     }
 
 
-def test_files_are_the_books(made: Path) -> None:
-    """Every type of line, in both forms, with gross and net cost to the last digit (Parquet: to its doubles)."""
-    books = open_books(PARAMETERS, Journal(NOW))
+def check_files(made: Path, parameters: Parameters) -> None:
+    """Every type of line, in both forms, has the rows, gross and net cost of the books."""
+    books = open_books(parameters, Journal(NOW))
     for period in books.estate.horizon.periods:
         expected: dict[str, list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
         for charge in books.charges(period, books.estate.horizon.cur_end):
@@ -89,23 +91,24 @@ def test_files_are_the_books(made: Path) -> None:
             sums[0] += len(charge.starts)
             sums[1] += Decimal(int(charge.unblended.sum())).scaleb(-10)
             sums[2] += Decimal(int(charge.net_unblended.sum())).scaleb(-10)
+        net = "lineItem/NetUnblendedCost" if parameters.negotiated_discount_pct else "lineItem/UnblendedCost"
         found = ask(f"""
-            select "lineItem/LineItemType", count(*), sum("lineItem/UnblendedCost"), sum("lineItem/NetUnblendedCost")
+            select "lineItem/LineItemType", count(*), sum("lineItem/UnblendedCost"), sum("{net}")
             from {csv_of(made, period.folder)} group by 1""")
         assert {kind: sums for kind, *sums in found} == expected
         form = FORMS["exports-parquet-overwrite"]
         folder = made / "s3/example-corp-billing" / form.folder / "data" / f"BILLING_PERIOD={period.label}"
         found = ask(f"""
             select line_item_line_item_type, count(*), sum(line_item_unblended_cost::decimal(38,10)),
-                sum(line_item_net_unblended_cost::decimal(38,10))
+                sum(coalesce(line_item_net_unblended_cost, line_item_unblended_cost)::decimal(38,10))
             from read_parquet('{folder}/*.parquet', hive_partitioning=false) group by 1""")
         assert {kind: sums for kind, *sums in found} == expected
     assert len(expected) > 6
 
 
-def test_cost_explorer_is_the_sum_of_the_report(made: Path) -> None:
-    """A closed month: per day and account, gross, blended, net and amortized. The open one: use before its lag."""
-    horizon = open_books(PARAMETERS, Journal(NOW)).estate.horizon
+def check_cost_explorer(made: Path, parameters: Parameters) -> None:
+    """A closed month's cells are the report's sums; those of the open one are its use before Cost Explorer's lag."""
+    horizon = draw_horizon(parameters)
     closed, current = horizon.periods
     cells: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     use: dict[tuple[int, str], int] = defaultdict(int)
@@ -116,11 +119,12 @@ def test_cost_explorer_is_the_sum_of_the_report(made: Path) -> None:
                 sums[place] += getattr(cell, measure)
         elif cell.record_type == "Usage":
             use[(cell.day, cell.usage_type)] += cell.unblended
+    net = "lineItem/NetUnblendedCost" if parameters.negotiated_discount_pct else "lineItem/UnblendedCost"
     found = ask(f"""
         select epoch("lineItem/UsageStartDate"::timestamp)::bigint // 86400, "lineItem/UsageAccountId",
             (sum("lineItem/UnblendedCost") * 10000000000)::hugeint,
             (sum("lineItem/BlendedCost") * 10000000000)::hugeint,
-            (sum("lineItem/NetUnblendedCost") * 10000000000)::hugeint, (sum({AMORTIZED}) * 10000000000)::hugeint
+            (sum("{net}") * 10000000000)::hugeint, (sum({AMORTIZED}) * 10000000000)::hugeint
         from {csv_of(made, closed.folder)} group by 1, 2""")
     assert {(day, account): list(map(int, sums)) for day, account, *sums in found} == dict(cells)
     found = ask(f"""
@@ -130,6 +134,26 @@ def test_cost_explorer_is_the_sum_of_the_report(made: Path) -> None:
         where epoch("lineItem/UsageStartDate"::timestamp) < {horizon.cost_explorer_end} * 3600
             and ("lineItem/LineItemType" = 'Usage' or "lineItem/UsageType" = 'SubscriptionFee') group by 1, 2""")
     assert {(day, kind): int(cost) for day, kind, cost in found} == dict(use)
+
+
+def test_files_are_the_books(made: Path) -> None:
+    """To the last digit (Parquet: to its doubles)."""
+    check_files(made, PARAMETERS)
+
+
+def test_cost_explorer_is_the_sum_of_the_report(made: Path) -> None:
+    """Per day and account: gross, blended, net and amortized."""
+    check_cost_explorer(made, PARAMETERS)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(20))
+def test_files_and_cost_explorer_over_many_seeds(tmp_path: Path, seed: int) -> None:
+    """With and without a negotiated discount."""
+    parameters = replace(PARAMETERS, seed=seed, negotiated_discount_pct=seed % 2 * 7)
+    generate(tmp_path / "account", parameters)
+    check_files(tmp_path / "account", parameters)
+    check_cost_explorer(tmp_path / "account", parameters)
 
 
 def test_the_hand_and_the_clock(made: Path, tmp_path: Path) -> None:
