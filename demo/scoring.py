@@ -12,8 +12,8 @@ from typing import Any
 from demo.errors import DemoError
 from demo.generation import ANSWER_FILE
 
-# Which resources a rule judges.
-POPULATIONS = {"idle_ec2_instances": "ec2"}
+# Which resources a rule judges, by facts of the key (demo.truth.kinds); a rule isn't judged until it is named here.
+POPULATIONS: dict[str, dict[str, object]] = {"idle_ec2_instances": {"service": "ec2"}}
 # A claim below a dollar a month on a resource whose removal saves nothing is taken for "saves nothing".
 TOLERATED_CLAIM = Decimal(1)
 
@@ -77,11 +77,20 @@ def _claim(row: Mapping[str, Any]) -> Decimal:
         ) from error
 
 
-def _short_id(resource_id: str, answers: Mapping[str, Any]) -> str:
-    """EC2 resources may be named by their ARN."""
-    if resource_id in answers:
-        return resource_id
-    return resource_id.rsplit("/", 1)[-1]
+def _list_names(answers: Iterable[str]) -> dict[str, str]:
+    """The key's id of every name that a resource may go by: its id and, where only one has it, an ARN's last part."""
+    names: dict[str, str] = {}
+    for resource_id in answers:
+        for separator in "/:":
+            last = resource_id.rsplit(separator, 1)[-1]
+            names[last] = "" if names.get(last, resource_id) != resource_id else resource_id
+    return {name: resource_id for name, resource_id in names.items() if resource_id} | {name: name for name in answers}
+
+
+def _name(resource_id: str, names: Mapping[str, str]) -> str:
+    """The key's id of a resource that may be named by its ARN where the key has a short id, or the other way round."""
+    short = resource_id.rsplit("/", 1)[-1]
+    return names.get(resource_id) or names.get(short) or names.get(short.rsplit(":", 1)[-1]) or short
 
 
 def _ratio(part: int, whole: int) -> float | None:
@@ -94,12 +103,14 @@ def score_rule(rule_id: str, rows: Iterable[Mapping[str, Any]], answers: Mapping
     A flag is right on waste. On an idle resource whose removal saves nothing (a commitment is paid anyway) a flag that
     claims nothing is right too and counts neither way; one that claims money is a false positive.
     """
-    population = {key: value for key, value in answers.items() if value["service"] == POPULATIONS[rule_id]}
+    facts = POPULATIONS[rule_id].items()
+    population = {key: each for key, each in answers.items() if all(each.get(name) == value for name, value in facts)}
     statuses: dict[str, str] = {}
     claims: dict[str, Decimal] = {}
     mistakes = []
+    names = _list_names(answers)
     for row in rows:
-        resource_id = _short_id(str(row["resource_id"]), answers)
+        resource_id = _name(str(row["resource_id"]), names)
         status = str(row["evaluation_status"])
         statuses[resource_id] = status
         if status == "flagged":
