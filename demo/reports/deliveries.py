@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from demo.billing.monthly import RESTATE
 from demo.billing.records import Charge
 from demo.journal import Event
 from demo.parameters import Parameters
@@ -18,6 +19,7 @@ from demo.randomness import uuid_like
 from demo.timeline import CUR_LAG_HOURS, INVOICE_HOURS, SUPPORT_HOURS, BillingPeriod, Horizon
 
 DELAY_ACTION = "DelayReports"
+RESTATE_ACTION = RESTATE
 # Older periods get their newest version alone: what for would their history be kept in every simulated account?
 EARLY_VERSIONS = 3
 _EARLY_HOURS = 4 * 24 + 9

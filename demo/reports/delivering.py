@@ -18,12 +18,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from demo.billing.monthly import RESTATE
 from demo.billing.records import Charge
 from demo.journal import Event
 from demo.randomness import uuid_like
 from demo.reports.columns import LEGACY_CORE, Column, export_columns, legacy_csv_columns, legacy_parquet_columns
 from demo.reports.deliveries import (
+    RESTATE_ACTION,
     Bookkeeping,
     Delivery,
     early_delivery,
@@ -102,7 +102,7 @@ class Deliverer:
 
     def _plan(self, state: dict[str, Any], events: Sequence[Event]) -> list[_Task]:
         known_to = known_to_reports(self._horizon, self._parameters.end_hour, events)
-        restated = {str(event.details.get("period")) for event in events if event.action == RESTATE}
+        restated = {str(event.details.get("period")) for event in events if event.action == RESTATE_ACTION}
         tasks = []
         for period in self._horizon.periods:
             before = state.get("periods", {}).get(period.label)
