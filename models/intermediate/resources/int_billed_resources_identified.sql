@@ -52,11 +52,11 @@ billed as (
     select
         account_id,
         billed_resource_id,
-        (array_agg(service_code order by service_line_item_count desc, service_code))[1] as most_billed_service_code,
+        (array_agg(service_code order by service_line_item_count desc, service_code asc))[1] as most_billed_service_code,
         -- A machine from the Marketplace is billed under the software's product code as well as its own service's.
         array_agg(distinct service_code) as service_codes,
         (
-            array_agg(region order by region_line_item_count desc, region) filter (where region <> '')
+            array_agg(region order by region_line_item_count desc, region asc) filter (where region <> '')
         )[1] as line_item_region,
         min(first_billed_at) as first_billed_at,
         max(last_billed_at) as last_billed_at,
