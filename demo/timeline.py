@@ -21,7 +21,7 @@ SUPPORT_HOURS = 5 * 24 + 8
 
 @dataclass(frozen=True)
 class BillingPeriod:
-    """A calendar month [start, end) in hours. ``is_hourly``: whether its usage is reported by the hour or by the day."""
+    """A calendar month [start, end) in hours. ``is_hourly``: whether usage is reported by the hour or by the day."""
 
     start: int
     end: int
@@ -47,8 +47,8 @@ class BillingPeriod:
 class Horizon:
     """The times an account is made for.
 
-    ``end`` is the simulated present; ``cur_end`` and ``cost_explorer_end`` are the first hours that the reports and Cost
-    Explorer don't know yet.
+    ``end`` is the simulated present; ``cur_end`` and ``cost_explorer_end`` are the first hours that the reports and
+    Cost Explorer don't know yet.
     """
 
     periods: tuple[BillingPeriod, ...]

@@ -52,7 +52,8 @@ billed as (
     select
         account_id,
         billed_resource_id,
-        (array_agg(service_code order by service_line_item_count desc, service_code asc))[1] as most_billed_service_code,
+        (array_agg(service_code order by service_line_item_count desc, service_code asc))[1]
+            as most_billed_service_code,
         -- A machine from the Marketplace is billed under the software's product code as well as its own service's.
         array_agg(distinct service_code) as service_codes,
         (
