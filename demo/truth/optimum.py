@@ -62,6 +62,10 @@ class Offer:
         plan = replace(self.plan, commitment=commitment)
         return Outcome(plan, self.hours, commitment * self.hours + left, without, used, without - left, without)
 
+    def weigh_all(self, sizes: Sequence[int]) -> list[Outcome]:
+        """Exactly what some commitments would do, each alone."""
+        return [self.weigh(size) for size in sizes]
+
     def find_best(self) -> Outcome:
         """The commitment at which the window's total cost is least; a commitment of 0 where none would pay."""
         bend = self._find_bend()

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from demo.billing.allocation import Ladder, Take, Trace, UseClass, classify, sum_members
+from demo.billing.allocation import Ladder, Trace, UseClass, classify, sum_members
 from demo.billing.commitments import SavingsPlan
 from demo.billing.records import Meter
 from demo.money import multiply
@@ -63,20 +63,11 @@ class Remainder:
         return self.last - self.first
 
     @cached_property
-    def ladder(self) -> Ladder:
-        """The Compute plans over the classes."""
-        return Ladder(self.plans, self.classes, self.first, self.last)
-
-    @cached_property
-    def trace(self) -> Trace:
-        """What they cover."""
-        return self.ladder.run(self.use)
-
-    @cached_property
     def listed(self) -> list[int]:
         """By class, what its rest costs on demand in the whole window."""
         rates = map(list_rate, self.classes)
-        return [int(multiply(rest, rate).sum()) for rest, rate in zip(self.trace.open, rates, strict=True)]
+        still_open = (rest[: self.hours] for rest in self.repeated[1].open)
+        return [int(multiply(rest, rate).sum()) for rest, rate in zip(still_open, rates, strict=True)]
 
     @cached_property
     def batch(self) -> int:
@@ -84,18 +75,12 @@ class Remainder:
         return max(_FEWEST_SIZES, _BATCH_HOURS // max(1, self.hours))
 
     @cached_property
-    def repeated(self) -> Trace:
-        """The trace as often as sizes are looked at, one after another."""
-        known: dict[int, np.ndarray] = {}
-
-        def repeat(values: np.ndarray) -> np.ndarray:
-            if id(values) not in known:
-                known[id(values)] = np.tile(values, self.batch)
-            return known[id(values)]
-
-        trace = self.trace
-        takes = {index: Take(repeat(take.quantity), repeat(take.spent)) for index, take in trace.takes.items()}
-        return Trace(takes, list(map(repeat, trace.left)), list(map(repeat, trace.open)), trace.least)
+    def repeated(self) -> tuple[Ladder, Trace]:
+        """The ladder and what it covers with all hours as often as sizes are looked at, one after another."""
+        ladder = Ladder(self.plans, self.classes, self.first, self.last)
+        # Steps look at each hour alone: as many hours can stand in a row as one likes.
+        ladder.offered = [np.tile(offered, self.batch) for offered in ladder.offered]
+        return ladder, ladder.run([np.tile(use, self.batch) for use in self.use])
 
     def reduce(self, changed: dict[int, np.ndarray]) -> Remainder:
         """The remainder with other use of some classes."""
@@ -132,8 +117,8 @@ class InstanceOffer:
         padded = [*sizes, *[sizes[-1]] * (batch - len(sizes))]
         before = [np.tile(rest.use[place], batch) for place in self._places]
         trace = self._cover(np.repeat(np.array(padded, dtype=np.int64), hours), before)
-        # The ladder's own steps don't ask for the hours' number, so that sizes can follow on each other in one array.
-        still_open = rest.ladder.rerun(rest.repeated, dict(zip(self._places, trace.open, strict=True)))
+        ladder, covered = rest.repeated
+        still_open = ladder.rerun(covered, dict(zip(self._places, trace.open, strict=True)))
         left = np.full(batch, sum(rest.listed) - sum(rest.listed[place] for place in still_open), dtype=object)
         for place, values in still_open.items():
             left += _sum_each(multiply(values, list_rate(rest.classes[place])), hours)
@@ -165,7 +150,8 @@ class InstanceOffer:
         Compute plans covers, which is too flat to hide a lower place between two sizes that are both dearer than
         their neighbour."""
         most = max((int(spend) for spend in self._sum_spends()), default=0) // STEP + 1
-        low, high, best = 0, most, self.weigh(0)
+        low, high = 0, most
+        best: Outcome | None = None
         while True:
             count = min(self.remainder.batch, high - low + 1)
             sizes = sorted(
@@ -173,8 +159,10 @@ class InstanceOffer:
             )
             outcomes = self.weigh_all([size * STEP for size in sizes])
             at = min(range(len(sizes)), key=lambda index: outcomes[index].cost)
-            if outcomes[at].cost < best.cost and outcomes[at].plan.commitment >= LEAST:
-                best = outcomes[at]
+            allowed = [outcome for outcome in outcomes if not 0 < outcome.plan.commitment < LEAST]
+            best = min(
+                [*allowed, *([best] if best else [])], key=lambda outcome: (outcome.cost, outcome.plan.commitment)
+            )
             if count == high - low + 1 or high <= low:
                 return best
             low, high = sizes[max(0, at - 1)], sizes[min(len(sizes) - 1, at + 1)]
