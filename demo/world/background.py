@@ -1,6 +1,6 @@
 """What a machine does for itself: agents, cron, updates, scans. It brings load and traffic, and no work.
 
-Fitted by ``python -m demo.world.calibration`` to the Bitbrains "rnd" traces (Grid Workloads Archive T-12, 300 real
+Fitted by ``python -m tests.demo.calibration`` to the Bitbrains "rnd" traces (Grid Workloads Archive T-12, 300 real
 machines, 5 minutes, July to September 2013), and to nothing else: no rule that looks at idle machines was consulted.
 A Gaussian mixture over log mean processor load and log mean traffic (five components by BIC) tells the machines to
 which nobody brings work; those with an even number were fitted, the odd ones were kept to compare with.

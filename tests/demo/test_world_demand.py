@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from demo.parameters import parse_end
-from demo.world import calibration
+from tests.demo import calibration
 from demo.world.background import draw_background
 from demo.world.demand import ROLES, Demand
 from tests.real_data import find_real_data

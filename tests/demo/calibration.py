@@ -1,4 +1,4 @@
-"""Where the constants of world.background come from: ``python -m demo.world.calibration TRACES.parquet``.
+"""Where the constants of world.background come from: ``python -m tests.demo.calibration TRACES.parquet``.
 
 The traces are of machines whose purpose nobody wrote down. Which of them do nothing is told without any threshold: a
 Gaussian mixture over log mean processor load and log mean traffic, its size chosen by BIC; the quiet machines belong to
