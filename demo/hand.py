@@ -8,9 +8,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from demo.billing.monthly import RESTATE
 from demo.errors import DemoError
 from demo.journal import Event, Journal, write_journal
-from demo.reports.deliveries import DELAY_ACTION, RESTATE_ACTION
+from demo.reports.deliveries import DELAY_ACTION
 from demo.timeline import Horizon
 from demo.wire import Caller, ServiceError
 from demo.world.accounts import account_of
@@ -34,16 +35,16 @@ def check_told(event: Event, horizon: Horizon) -> None:
     if event.action == DELAY_ACTION:
         if not isinstance(details.get("hours"), int) or details["hours"] < 0:
             raise DemoError(f"{DELAY_ACTION} needs hours, a whole number of 0 or more")
-    elif event.action == RESTATE_ACTION:
+    elif event.action == RESTATE:
         if details.get("period") not in {period.label for period in horizon.periods}:
-            raise DemoError(f"{RESTATE_ACTION} needs period, a month that the account has, like 2026-10")
+            raise DemoError(f"{RESTATE} needs period, a month that the account has, like 2026-10")
         account_of(str(details.get("account")))
         try:
             Decimal(str(details.get("amount_usd")))
         except InvalidOperation as error:
-            raise DemoError(f"{RESTATE_ACTION} needs amount_usd, an amount as text like 12.34") from error
+            raise DemoError(f"{RESTATE} needs amount_usd, an amount as text like 12.34") from error
     else:
-        raise DemoError(f"{event.action} is not {DELAY_ACTION} or {RESTATE_ACTION}; do it through AWS's API")
+        raise DemoError(f"{event.action} is not {DELAY_ACTION} or {RESTATE}; do it through AWS's API")
 
 
 def record(

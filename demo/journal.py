@@ -1,4 +1,4 @@
-"""The clock and the hand: how far the account's present was advanced, and what was done to it, kept as one JSON file."""
+"""The clock and the hand: how far the account's present was advanced and what was done to it, kept as a JSON file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Journal:
 
 
 def read_journal(directory: Path, start: int) -> Journal:
-    """The journal of a folder; where there is none the account stands at ``start``. Raises DemoError on a damaged one."""
+    """The journal of a folder; without one the account stands at ``start``. Raises DemoError on a damaged one."""
     path = directory / JOURNAL_FILE
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))

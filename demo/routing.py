@@ -137,10 +137,11 @@ class Router:
             self.throttle.meet(call.dialect, action, *place[:2])
         if not hand.is_reading(action) and not caller.may_write:
             raise denied(call.dialect, action, caller.arn, "because no identity-based policy allows the action")
-        context = Context(self.account, caller, self._change)
+        account = self.account
+        context = Context(account, caller, self._change)
         if call.service == "s3":
             return self.faults.spoil(buckets.answer(context, self.objects, request), action, *place)
-        return call.respond(self._perform(call, action, parameters, context))
+        return call.respond(self._perform(call, action, parameters, account, context))
 
     def _resolve(self, call: Call, request: Request) -> tuple[str, dict[str, Any]]:
         if call.service == "s3":
@@ -149,13 +150,13 @@ class Router:
             return resolve(catalogue.REST[call.service], request)
         return call.action, call.read()
 
-    def _perform(self, call: Call, action: str, parameters: dict[str, Any], context: Context) -> Any:
+    def _perform(self, call: Call, action: str, parameters: dict[str, Any], account: Account, context: Context) -> Any:
         if call.service == "sts":
             return self.tokens.answer(action, parameters, context.caller)
         if call.service == "cloudwatch":
-            return self.account.metrics.answer(action, parameters, context.caller)
+            return account.metrics.answer(action, parameters, context.caller)
         if call.service == "ce":
-            return self.account.costs.answer(action, parameters, context.caller)
+            return account.costs.answer(action, parameters, context.caller)
         known = catalogue.ACTIONS.get(call.service, {})
         if action not in known:
             code = "InvalidAction" if call.protocol in ("query", "ec2") else "UnknownOperationException"

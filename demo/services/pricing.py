@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from functools import lru_cache
 from typing import Any
 
 from demo import money
 from demo.prices import catalog
+from demo.prices.commitments import OFFERING_CLASSES, TERMS
 from demo.prices.products import Product
+from demo.randomness import identifier
 from demo.services.context import Action, Context, Parsed, page
+from demo.services.reservations import PAYMENTS
 from demo.wire import ServiceError
 from demo.world.accounts import Region
 
@@ -44,6 +48,43 @@ def _tiers(product: Product, region: Region | None) -> dict[str, Any]:
     return dimensions
 
 
+def _reserved(product: Product, region: Region | None) -> dict[str, Any]:
+    """What reserving it costs, per term, class and payment; nothing for what can't be reserved."""
+    if product.commitment_class not in ("ec2", "rds") or region is None:
+        return {}
+    sku, found = product.sku(region), {}
+    classes = OFFERING_CLASSES if product.commitment_class == "ec2" else OFFERING_CLASSES[:1]
+    for offering_class, term, payment in itertools.product(classes, TERMS, PAYMENTS):
+        rates = catalog.reservation_rates(product.key, region, term, payment, offering_class)
+        code = identifier(0, "offer", offering_class, term, payment, length=10).upper()
+        dimensions = {}
+        for name, unit, units in (("FEE", "Quantity", rates.upfront_fee), ("HRS", "Hrs", rates.recurring_rate)):
+            if name == "FEE" and not units:
+                continue
+            rate_code = f"{sku}.{code}.{name}"
+            dimensions[rate_code] = {
+                "unit": unit,
+                "endRange": "Inf",
+                "description": "Upfront Fee" if name == "FEE" else f"USD {_amount(units)} per hour, reserved",
+                "appliesTo": [],
+                "rateCode": rate_code,
+                "beginRange": "0",
+                "pricePerUnit": {"USD": _amount(units)},
+            }
+        found[f"{sku}.{code}"] = {
+            "priceDimensions": dimensions,
+            "sku": sku,
+            "effectiveDate": _EFFECTIVE,
+            "offerTermCode": code,
+            "termAttributes": {
+                "LeaseContractLength": term,
+                "OfferingClass": offering_class,
+                "PurchaseOption": payment,
+            },
+        }
+    return {"Reserved": found}
+
+
 def _offer(product: Product, region: Region | None) -> dict[str, Any]:
     columns = {_bare(name): value for name, value in product.columns(region).items()}
     for name in ("ProductName", "productFamily", "sku", "region"):
@@ -62,7 +103,8 @@ def _offer(product: Product, region: Region | None) -> dict[str, Any]:
                     "offerTermCode": _OFFER,
                     "termAttributes": {},
                 }
-            }
+            },
+            **_reserved(product, region),
         },
         "version": "20260701000000",
         "publicationDate": _EFFECTIVE,

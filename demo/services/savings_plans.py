@@ -220,7 +220,7 @@ def _owned(context: Context) -> list[SavingsPlan]:
 
 def _plan(context: Context, each: SavingsPlan) -> dict[str, Any]:
     offering = Offering(each.plan_type, each.payment, each.term, each.family, each.region)
-    described = {
+    described: dict[str, Any] = {
         "offeringId": offering.offering_id,
         "savingsPlanId": each.arn.rsplit("/", 1)[-1],
         "savingsPlanArn": each.arn,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, IncompleteReadError, ResponseStreamingError
@@ -38,7 +39,7 @@ def inject(served: Served, **rule: object) -> None:
 
 
 def test_denied_and_throttled_in_each_services_own_words(served: Served) -> None:
-    calls = {
+    calls: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "ec2": ("describe_instances", {}, "UnauthorizedOperation", "RequestLimitExceeded"),
         "rds": ("describe_db_instances", {}, "AccessDenied", "Throttling"),
         "elbv2": ("describe_load_balancers", {}, "AccessDenied", "Throttling"),
@@ -59,10 +60,12 @@ def test_denied_and_throttled_in_each_services_own_words(served: Served) -> None
             "ThrottlingException",
         ),
     }
-    for kind, place in (("deny", 2), ("throttle", 3)):
+    for kind in ("deny", "throttle"):
         inject(served, kind=kind)
         for service, call in calls.items():
-            assert code_of(getattr(served.client(service), call[0]), **call[1]) == call[place], service
+            assert code_of(getattr(served.client(service), call[0]), **call[1]) == call[2 if kind == "deny" else 3], (
+                service
+            )
         control(served, "faults", method="DELETE")
     for service, call in calls.items():
         assert code_of(getattr(served.client(service), call[0]), **call[1]) == "answered", service

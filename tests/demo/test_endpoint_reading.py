@@ -249,6 +249,15 @@ def test_prices_are_the_catalogues(served: Served) -> None:
     rate = money.to_decimal(catalog.on_demand_rate("ec2/m5.large/Linux", "eu-west-1"))
     assert Decimal(price["pricePerUnit"]["USD"]) == rate
     assert offer["product"]["attributes"]["usagetype"] == "EU-BoxUsage:m5.large"
+    reserved = [
+        each
+        for each in offer["terms"]["Reserved"].values()
+        if each["termAttributes"]
+        == {"LeaseContractLength": "1yr", "OfferingClass": "standard", "PurchaseOption": "All Upfront"}
+    ]
+    (fee,) = (each for each in reserved[0]["priceDimensions"].values() if each["unit"] == "Quantity")
+    upfront = catalog.reservation_rates("ec2/m5.large/Linux", "eu-west-1", "1yr", "All Upfront").upfront_fee
+    assert (len(reserved), Decimal(fee["pricePerUnit"]["USD"])) == (1, money.to_decimal(upfront))
     pages = pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2")
     skus = [json.loads(text)["product"]["sku"] for page in pages for text in page["PriceList"]]
     assert len(skus) == len(set(skus)) > 100
