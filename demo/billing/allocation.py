@@ -64,12 +64,13 @@ class Take:
 
 @dataclass(frozen=True)
 class Trace:
-    """A run of a ladder. ``takes``: by step, those that took anything. ``left``: by step, what its commitment had left
-    before it; ``open``: by class, what is left in the end. ``least``: by step that left nothing open, the least that
-    its commitment then had left in an hour; -1 of others."""
+    """A run of a ladder. ``takes``: by step, those that took anything. ``left`` and ``before``: by step, what its
+    commitment had left and what was open of its class before it; ``open``: by class, what is left in the end.
+    ``least``: by step that left nothing open, the least that its commitment then had left in an hour; -1 of others."""
 
     takes: dict[int, Take]
     left: list[np.ndarray]
+    before: list[np.ndarray]
     open: list[np.ndarray]
     least: list[int]
 
@@ -126,19 +127,20 @@ class Ladder:
         """Cover some use: an int64 array per class."""
         left, still_open = list(self.offered), list(use)
         is_open = [bool(each.any()) for each in use]
-        trace = Trace({}, [], still_open, [])
+        trace = Trace({}, [], [], still_open, [])
         for index, step in enumerate(self.steps):
-            before = left[step.commitment]
-            trace.left.append(before)
+            money, before = left[step.commitment], still_open[step.use]
+            trace.left.append(money)
+            trace.before.append(before)
             if not is_open[step.use]:
                 # Nothing is open: whatever the commitment has left, nothing changes here.
                 trace.least.append(_ANY)
                 continue
-            take = _take(step, still_open[step.use], before)
+            take = _take(step, before, money)
             if take is not None:
                 trace.takes[index] = take
-                left[step.commitment] = before - take.spent
-                still_open[step.use] = still_open[step.use] - take.quantity
+                left[step.commitment] = money - take.spent
+                still_open[step.use] = before - take.quantity
                 is_open[step.use] = bool(still_open[step.use].any())
             trace.least.append(-1 if is_open[step.use] else int(left[step.commitment].min(initial=0)))
         return trace
@@ -146,42 +148,65 @@ class Ladder:
     def rerun(self, trace: Trace, changed: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
         """What is left open in the classes whose rest differs when the use of some ``changed`` (class -> new use).
 
-        Only steps are looked at again that a change can reach, so that one machine's replay takes milliseconds.
+        Only steps and hours are looked at again that a change can reach, so that one machine's replay is quick.
         """
         still_open = dict(changed)
-        surplus: dict[int, np.ndarray] = {}
+        surplus: dict[int, tuple[np.ndarray, int]] = {}
         firsts = [self._of_use[use][0] for use in changed if self._of_use.get(use)]
         for index in range(min(firsts, default=len(self.steps)), len(self.steps)):
             step = self.steps[index]
-            more = surplus.get(step.commitment)
-            if step.use not in still_open:
-                if more is None:
-                    continue
-                least = trace.least[index]
-                if least >= 0 and least + int(more.min()) >= 0:
-                    # It covered all that was open and still can.
-                    continue
-                still_open[step.use] = self._open_before(trace, index)
-            left = trace.left[index] if more is None else trace.left[index] + more
-            take, before = _take(step, still_open[step.use], left), trace.takes.get(index)
-            spent = np.zeros_like(left) if take is None else take.spent
-            if take is not None:
-                still_open[step.use] = still_open[step.use] - take.quantity
-            difference = (before.spent if before is not None else 0) - spent
-            more = difference if more is None else more + difference
+            found = surplus.get(step.commitment)
+            if step.use in still_open:
+                more = self._retake(trace, index, still_open, found[0] if found is not None else None)
+            elif found is None or (trace.least[index] >= 0 and trace.least[index] + found[1] >= 0):
+                # It covered all that was open and still can.
+                continue
+            else:
+                more = self._retake_some(trace, index, still_open, found[0])
+            if more is None:
+                continue
             if more.any():
-                surplus[step.commitment] = more
+                surplus[step.commitment] = more, int(more.min())
             else:
                 surplus.pop(step.commitment, None)
         return still_open
 
-    def _open_before(self, trace: Trace, index: int) -> np.ndarray:
-        use = self.steps[index].use
-        result = trace.open[use]
-        for later in self._of_use[use]:
-            if later >= index and later in trace.takes:
-                result = result + trace.takes[later].quantity
-        return result
+    def _retake(
+        self, trace: Trace, index: int, still_open: dict[int, np.ndarray], more: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Repeat a step on a class that has changed; what its commitment then has left more than it had, None: same."""
+        step = self.steps[index]
+        left = trace.left[index] if more is None else trace.left[index] + more
+        take, before = _take(step, still_open[step.use], left), trace.takes.get(index)
+        if take is None and before is None:
+            return None
+        if take is not None:
+            still_open[step.use] = still_open[step.use] - take.quantity
+        spent = np.zeros_like(left) if take is None else take.spent
+        difference = (0 if before is None else before.spent) - spent
+        return np.asarray(difference if more is None else more + difference)
+
+    def _retake_some(
+        self, trace: Trace, index: int, still_open: dict[int, np.ndarray], more: np.ndarray
+    ) -> np.ndarray | None:
+        """Repeat a step in the hours in which more or less money can change what it takes of a class."""
+        step, take = self.steps[index], trace.takes.get(index)
+        before = trace.before[index]
+        after = before if take is None else before - take.quantity
+        at = np.flatnonzero(((more > 0) & (after > 0)) | ((more < 0) & (before > 0)))
+        if not len(at):
+            return None
+        again = _take(step, before[at], trace.left[index][at] + more[at])
+        quantity, spent = (0, 0) if again is None else (again.quantity, again.spent)
+        difference = (0 if take is None else take.spent[at]) - spent
+        if not np.any(difference):
+            return None
+        after = after.copy() if take is None else after
+        after[at] = before[at] - quantity
+        still_open[step.use] = after
+        more = more.copy()
+        more[at] += difference
+        return more
 
 
 def allocate(meters: Iterable[Meter], commitments: Sequence[Commitment], first: int, last: int) -> Allocation:
@@ -243,9 +268,12 @@ def _take(step: Step, still_open: np.ndarray, left: np.ndarray) -> Take | None:
     is_short = cost > left
     quantity, spent = still_open, cost
     if is_short.any():
-        quantity, spent = still_open.copy(), cost.copy()
-        part = np.minimum(_divide(left[is_short], step.rate), still_open[is_short])
-        quantity[is_short], spent[is_short] = part, np.where(part > 0, left[is_short], 0)
+        # left x 1e10 / rate, rounded down, in steps that int64 holds.
+        whole, part = np.divmod(left, step.rate)
+        high, part = np.divmod(part * 10**5, step.rate)
+        paid = np.minimum(np.where(is_short, whole * SCALE + high * 10**5 + part * 10**5 // step.rate, 0), still_open)
+        quantity = np.where(is_short, paid, still_open)
+        spent = np.where(is_short, np.where(paid > 0, left, 0), cost)
     return Take(quantity, spent) if quantity.any() else None
 
 

@@ -3,7 +3,8 @@
 Commitments are kept and their fees are owed all the same; hours that they no longer cover here are absorbed by other
 machines; free and volume tiers are filled anew. What falls is use paid on demand, so that alone is recomputed: classes
 and pools of tiers that a change can reach, not the whole bill. Tax, credits, support and discounts stay out. In periods
-that are reported by the hour a fall equals the difference of two whole bills to the last digit; daily ones round by the day.
+that are reported by the hour a fall equals the difference of two whole bills to the last digit; daily ones round by the
+day.
 """
 
 from __future__ import annotations
