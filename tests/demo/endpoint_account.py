@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import shutil
@@ -30,7 +31,9 @@ NOW = PARAMETERS.end_hour
 @functools.cache
 def original() -> Path:
     """The folder of the account, which no test may change."""
-    directory = Path(tempfile.mkdtemp(prefix="tieout-endpoint-")) / "account"
+    scratch = Path(tempfile.mkdtemp(prefix="tieout-endpoint-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    directory = scratch / "account"
     assert making.generate(directory, PARAMETERS, processes=1)
     return directory
 
