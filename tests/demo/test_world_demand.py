@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from demo.parameters import parse_end
-from tests.demo import calibration
 from demo.world.background import draw_background
 from demo.world.demand import ROLES, Demand
+from tests.demo import calibration
 from tests.real_data import find_real_data
 
 ANCHOR = parse_end("2026-11-23")
