@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from demo.money import SCALE, multiply
 from demo.prices import catalog
 from demo.prices.compute import spot_rates
 from demo.timeline import hour_of, moment
+from demo.world.accounts import Region
 from demo.world.resources import Resource
 
 _Pool = tuple[str, str]
@@ -219,11 +221,14 @@ class Replay:
         cost = np.zeros(self.last - self._start, dtype=np.int64)
         for begin, end in self._cuts:
             month = [replace(meter, quantity=meter.quantity[begin:end]) for meter in meters]
+            by_rate: dict[int, list[np.ndarray]] = defaultdict(list)
             for portion in split_by_tier(month, end - begin):
                 if portion.tier != FREE and portion.quantity.any():
-                    product = catalog.product(portion.meter.product)
-                    rate = product.tiers(portion.meter.region)[portion.tier].rate
-                    cost[begin:end] += multiply(portion.quantity, rate)
+                    by_rate[_tier_rate(portion.meter.product, portion.meter.region, portion.tier)].append(
+                        portion.quantity
+                    )
+            for rate, quantities in by_rate.items():
+                cost[begin:end] += multiply(np.concatenate(quantities), rate).reshape(-1, end - begin).sum(axis=0)
         return cost
 
     def _fill_pools(self) -> None:
@@ -238,6 +243,11 @@ class Replay:
     def _is_pooled(self, use: UseClass) -> bool:
         product = catalog.product(use.product)
         return product.allowance is not None or len(product.texts) > 1
+
+
+@lru_cache(maxsize=4096)
+def _tier_rate(key: str, region: Region | None, tier: int) -> int:
+    return catalog.product(key).tiers(region)[tier].rate
 
 
 def _pool_key(meter: Meter) -> _Pool | None:
