@@ -11,7 +11,7 @@ from typing import Any
 
 from demo.errors import DemoError
 
-SMALLEST_ESTATE = 60
+SMALLEST_ESTATE = 100
 REPORT_FORMS = (
     "legacy-csv",
     "legacy-csv-overwrite",

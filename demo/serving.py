@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from demo import accounts, control, cur
+from demo import control
 from demo.errors import DemoError
+from demo.reports.forms import FORMS
 from demo.routing import ConnectionDropped, Router
 from demo.timeline import moment
 from demo.wire import Request, Response
+from demo.world import accounts
 
 LOOPBACK = "127.0.0.1"
 
@@ -101,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _describe(server: _Server) -> Endpoint:
     return Endpoint(
         endpoint=f"http://{LOOPBACK}:{server.server_address[1]}",
-        cur_source=cur.SOURCE,
+        cur_source=FORMS[server.router.parameters.reports[0]].source,
         payer_account_id=accounts.PAYER.account_id,
         role_arns=[account.role_arn for account in accounts.LINKED],
         regions=[region.code for region in accounts.REGIONS],

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from demo import making, serving
-from demo.opening import open_world
+from demo import generation, serving
+from demo.opening import open_account
 from demo.parameters import Parameters, parse_end
 from demo.timeline import draw_horizon
 from demo.world.accounts import Account
@@ -34,7 +34,7 @@ def original() -> Path:
     scratch = Path(tempfile.mkdtemp(prefix="tieout-endpoint-"))
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     directory = scratch / "account"
-    assert making.generate(directory, PARAMETERS, processes=1)
+    assert generation.generate(directory, PARAMETERS, processes=1)
     return directory
 
 
@@ -47,7 +47,7 @@ def estate() -> Estate:
 @contextmanager
 def serve(directory: Path, **options: Any) -> Iterator[Served]:
     """Serve a folder."""
-    with serving.start(directory, opener=open_world, **options) as endpoint:
+    with serving.start(directory, opener=open_account, **options) as endpoint:
         yield Served(endpoint, directory)
 
 

@@ -16,7 +16,7 @@ from botocore.loaders import create_loader
 from demo import wire
 from demo.parameters import Parameters, parse_end
 from demo.randomness import noise_key, uniforms
-from demo.services import monitoring
+from demo.services import cloudwatch
 from demo.timeline import draw_horizon, local_hours
 from demo.wire import Caller, Response, ServiceError
 from demo.world.accounts import ANALYTICS, DEVELOPMENT, HOME_REGION, PRODUCTION, Account, Region, account_of, region_of
@@ -226,7 +226,7 @@ class _Raw:
 class Monitored:
     """Unmodified CloudWatch clients whose requests a MetricService answers in this process."""
 
-    service: monitoring.MetricService
+    service: cloudwatch.MetricService
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def of(self, account_id: str, region: str) -> Any:
@@ -275,9 +275,9 @@ class Monitored:
         parameters.pop("Version")
         try:
             result = self.service.answer(action, parameters, caller)
-            return wire.query_response(action, monitoring.NAMESPACE, result)
+            return wire.query_response(action, cloudwatch.NAMESPACE, result)
         except ServiceError as error:
-            return wire.query_error(monitoring.NAMESPACE, error)
+            return wire.query_error(cloudwatch.NAMESPACE, error)
 
 
 def _text(value: Any) -> str:

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from demo.errors import DemoError
+from demo.generation import generate, open_books, read_parameters, update
 from demo.journal import Event, Journal, read_journal, write_journal
-from demo.making import generate, open_books, read_parameters, update
 from demo.parameters import Parameters, parse_end
 from demo.reports.forms import FORMS
 from demo.reports.spend import SPEND_FOLDER, read_spend

@@ -11,7 +11,7 @@ from demo.billing import quantities
 from demo.billing.meters import Meters
 from demo.money import SCALE
 from demo.parameters import Parameters
-from demo.services.monitoring import MetricService
+from demo.services.cloudwatch import MetricService
 from demo.telemetry.aggregation import cut
 from demo.telemetry.samples import Metric, Samples
 from demo.telemetry.truth import Truth

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from demo.services.monitoring import MetricService
+from demo.services.cloudwatch import MetricService
 from demo.telemetry.samples import Metric
 from demo.telemetry.truth import Truth
 from demo.world.accounts import ANALYTICS, DEVELOPMENT, PRODUCTION
