@@ -36,7 +36,6 @@ def write_key(books: Books, root: Path) -> None:
     write_answers(books, root / ANSWER_FILE)
 
 
-
 def open_books(parameters: Parameters, journal: Journal) -> Books:
     """The bill of the account as its journal left it. Raises DemoError for a journal that can't be followed."""
     events = [event for event in journal.events if event.action != DELAY_ACTION]

@@ -14,6 +14,7 @@ from ingest.errors import IngestError
 
 SOURCE_NAME = "cost_explorer"
 MONTHS = 3
+MONTHS_KEPT = 13  # Cost Explorer answers for the current month and the 13 before it
 USD_PER_REQUEST = Decimal("0.01")  # AWS Cost Explorer pricing; each page is a request
 _METRICS = {
     "UnblendedCost": "unblended_cost",
@@ -62,8 +63,24 @@ def plan_months(today: date, months: int = MONTHS) -> list[tuple[date, date]]:
     return plan
 
 
+def _plan_unasked_months(payer_account_id: str, before: date, today: date) -> list[tuple[date, date]]:
+    """Earlier months that the loaded bill holds and that were never asked for, newest first.
+
+    Each is asked for once: a closed month's costs stand still but for late refunds.
+    """
+    asked = ledger.list_months(SOURCE_NAME, payer_account_id)
+    billed = ledger.list_months("cur", payer_account_id)
+    plan = [(first, (first + timedelta(days=31)).replace(day=1)) for first in sorted(billed - asked, reverse=True)]
+
+    def age(first: date) -> int:
+        return (today.year - first.year) * 12 + today.month - first.month
+
+    return [(first, end) for first, end in plan if first < before and age(first) <= MONTHS_KEPT]
+
+
 def sync_costs(months: int = MONTHS, today: date | None = None) -> list[MonthResult]:
-    """Read the last months' daily costs and put each in place of what was there.
+    """Read the last months' daily costs, and those of earlier billed months that were never read; each takes the place
+    of what was there.
 
     Args:
         months: how many, the current one included.
@@ -79,7 +96,9 @@ def sync_costs(months: int = MONTHS, today: date | None = None) -> list[MonthRes
     ledger.refuse_other_origin()
     account = open_account()
     results = []
-    for first, end in plan_months(today or datetime.now(UTC).date(), months):
+    present = today or datetime.now(UTC).date()
+    plan = plan_months(present, months)
+    for first, end in [*plan, *_plan_unasked_months(account.account_id, plan[-1][0], present)]:
         partition_key = f"{account.account_id}/{first:%Y-%m}"
         try:
             results.append(_sync_month(account, partition_key, first, end))

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +170,27 @@ def read_current_loads() -> list[dict[str, Any]]:
         )
         names = [column.name for column in rows.description or []]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def list_months(source_name: str, payer_account_id: str) -> set[date]:
+    """First days of the billing months of a payer that a source's current loads hold.
+
+    Raises:
+        IngestError: the database can't be reached.
+    """
+    with connect() as connection:
+        rows = connection.execute(
+            """
+            select distinct right(partition_key, 7)
+            from raw.loads
+            where
+                is_current
+                and source_name = %(source_name)s
+                and (
+                    split_part(partition_key, '/', 1) = %(payer_account_id)s
+                    or statistics -> 'payer_account_ids' ? %(payer_account_id)s
+                )
+            """,
+            {"source_name": source_name, "payer_account_id": payer_account_id},
+        ).fetchall()
+    return {date.fromisoformat(f"{row[0]}-01") for row in rows}

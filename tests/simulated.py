@@ -30,7 +30,7 @@ from tests.app.marts_fixture import environment
 from tests.databases import CHECKOUT, Database, make_environment
 
 PRESENT = "2026-11-23T00:00:00+00:00"
-PARAMETERS = Parameters(seed=7, end_hour=parse_end(PRESENT), resources=60)
+PARAMETERS = Parameters(seed=7, end_hour=parse_end(PRESENT), resources=100, months=3, hourly_days=30)
 BUCKET = "example-corp-billing"
 SOURCE = f"s3://{BUCKET}/cur/example-hourly"
 

@@ -22,7 +22,8 @@ from demo.serving import Endpoint
 # Reading the service models is most of a new client's time; every session shares what was read.
 _MODELS = create_loader()
 
-PARAMETERS = Parameters(seed=7, end_hour=parse_end("2026-11-23T00:00:00+00:00"), resources=60)
+END = parse_end("2026-11-23T00:00:00+00:00")
+PARAMETERS = Parameters(seed=7, end_hour=END, resources=100, months=3, hourly_days=30)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from demo import wire
-from demo.metrics import Metric
+from demo.telemetry.samples import Metric
 from demo.wire import Request, ServiceError
 from tests.conftest import Estate
 from tests.databases import CHECKOUT
@@ -28,37 +28,49 @@ POINTS = """
 """
 
 
-def read_catalog() -> dict[tuple[str, str], set[str]]:
-    """Statistics by namespace and metric, as the seed asks for them."""
+def read_catalog() -> dict[tuple[str, str, str], set[str]]:
+    """Statistics by namespace, metric and dimension, as the seed asks for them."""
     with (CHECKOUT / "seeds" / "metric_catalog.csv").open(newline="") as file:
         return {
-            (row["namespace"], row["metric_name"]): set(row["statistics"].split("|")) for row in csv.DictReader(file)
+            (row["namespace"], row["metric_name"], row["dimension_names"]): set(row["statistics"].split("|"))
+            for row in csv.DictReader(file)
         }
+
+
+def name_of(metric: Metric) -> tuple[str, str, str]:
+    return metric.namespace, metric.name, "|".join(name for name, _ in metric.dimensions)
+
+
+def spell(metric: Metric) -> str:
+    return ",".join("=".join(pair) for pair in metric.dimensions)
+
+
+def find_truth(cloud: Cloud) -> Any:
+    return cloud.router.account.metrics.truth  # type: ignore[attr-defined]
 
 
 def expect_points(
     cloud: Cloud, metric: Metric, statistics: set[str], first: int, end: int
 ) -> dict[int, dict[str, float]]:
-    """Hourly statistics of the 5-minute truth in [first, end), in seconds since 1970; a silent hour is left out."""
-    series = cloud.router.metrics.truth.read(metric)
-    here = (series.seconds >= first) & (series.seconds < end)
-    seconds, values = series.seconds[here], series.values[here]
+    """Hourly statistics of the truth's samples in [first, end), in seconds since 1970; a silent hour is left out."""
+    samples = find_truth(cloud).read(metric, first, end)
     expected = {}
-    for hour in np.unique(seconds // HOUR):
-        part = values[seconds // HOUR == hour]
+    for hour in np.unique(samples.seconds // HOUR):
+        here = samples.seconds // HOUR == hour
+        values, sizes = samples.values[here], samples.sizes[here]
         every = {
-            "Average": part.sum() / len(part),
-            "Maximum": part.max(),
-            "Minimum": part.min(),
-            "Sum": part.sum(),
-            "SampleCount": float(len(part)),
+            "Average": (values * sizes).sum() / sizes.sum(),
+            "Maximum": values.max(),
+            "Minimum": values.min(),
+            "Sum": (values * sizes).sum(),
+            "SampleCount": float(sizes.sum()),
         }
         expected[int(hour) * HOUR] = {name: every[name] for name in sorted(statistics)}
     return expected
 
 
 def read_points(product: Product, metric: Metric) -> dict[int, dict[str, float]]:
-    place = (metric.account_id, metric.region, metric.namespace, metric.name, "=".join(metric.dimension))
+    place = (metric.account_id, metric.region, metric.namespace, metric.name, spell(metric))
     names = ("Average", "Maximum", "Minimum", "Sum", "SampleCount")
     return {
         row[0]: {name: value for name, value in sorted(zip(names, row[1:], strict=True)) if value is not None}
@@ -75,14 +87,8 @@ def catalogued(cloud: Cloud) -> list[Metric]:
     """The metrics that should be found: in the catalogue, and heard of in the last two weeks."""
     catalog = read_catalog()
     since = cloud.present.timestamp() - 14 * 86_400
-    truth = cloud.router.metrics.truth
-    return [
-        metric
-        for metric in truth.metrics
-        if (metric.namespace, metric.name) in catalog
-        and len(truth.read(metric).seconds)
-        and truth.read(metric).seconds[-1] >= since
-    ]
+    truth = find_truth(cloud)
+    return [metric for metric in truth.metrics if name_of(metric) in catalog and truth.is_active(metric, int(since))]
 
 
 def test_every_series_that_reports_is_found_once(estate: Estate) -> None:
@@ -90,7 +96,7 @@ def test_every_series_that_reports_is_found_once(estate: Estate) -> None:
         "select account_id, region, namespace, metric_name, dimensions, resource_id from raw.cloudwatch_series"
     )
     expected = {
-        (each.account_id, each.region, each.namespace, each.name, "=".join(each.dimension), each.dimension[1])
+        (each.account_id, each.region, each.namespace, each.name, spell(each), each.dimensions[0][1])
         for each in catalogued(estate.cloud)
     }
     assert set(stored) == expected
@@ -101,9 +107,9 @@ def test_points_are_the_truth(estate: Estate) -> None:
     """Two series of each metric, and each with a gap."""
     catalog = read_catalog()
     first, end = window(estate.cloud)
-    by_name: dict[tuple[str, str], list[Metric]] = {}
+    by_name: dict[tuple[str, str, str], list[Metric]] = {}
     for metric in catalogued(estate.cloud):
-        by_name.setdefault((metric.namespace, metric.name), []).append(metric)
+        by_name.setdefault(name_of(metric), []).append(metric)
     assert set(by_name) == set(catalog)
     with_gap = 0
     for name, metrics in by_name.items():
@@ -188,7 +194,7 @@ def test_a_second_look_asks_for_what_is_new_and_changes_nothing(copied: Product,
     # Three hours are read again, because CloudWatch may still complete them.
     assert asked_windows(requests) == {(cloud.present - timedelta(hours=3), cloud.present)}
     assert read_all_points(copied) == before
-    assert copied.query("select count(*) from raw.loads where source_name = 'cloudwatch' and is_current") == [(9,)]
+    assert copied.query("select count(*) from raw.loads where source_name = 'cloudwatch' and is_current") == [(12,)]
 
 
 def test_points_that_came_late_are_read_again(copied: Product, cloud: Cloud) -> None:
@@ -226,13 +232,13 @@ class Refusal:
 REGION = Refusal(
     lambda request: deny(request) if is_signed_for(request, "us-west-2") else None,
     ["us-west-2", "AccessDenied", "docs/iam-policy.json"],
-    3,
+    4,
 )
 # ListMetrics goes through and the points don't come: the region's transaction has begun and must leave nothing.
 POINTS_ONLY = Refusal(
     lambda request: deny(request) if is_for(request, "GetMetricData") and is_signed_for(request, "eu-west-1") else None,
     ["GetMetricData", "eu-west-1", "AccessDenied"],
-    2,
+    3,
 )
 
 
@@ -254,7 +260,7 @@ def test_a_region_that_is_denied_leaves_the_others_loaded(
     stored = dict(product.query("select region, count(*) from raw.cloudwatch_series group by 1"))
     assert set(stored) == {other}
     loaded = product.query("select partition_key from raw.loads")
-    assert len(loaded) == 6 - refusal.failures
+    assert len(loaded) == 8 - refusal.failures
     assert {key for (key,) in loaded if key.endswith(failed)} <= {f"111122223333/{failed}"}
     product.drop()
 
@@ -272,7 +278,7 @@ def test_partial_answers_are_not_taken_for_whole(
     product: Product, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CloudWatch may end a page sequence with a metric that isn't complete; that region must not count as collected."""
-    service = cloud.router.metrics
+    service = cloud.router.account.metrics
     genuine = service.answer
 
     def cut(action: str, parameters: dict[str, Any], caller: Any) -> dict[str, Any]:
@@ -283,7 +289,7 @@ def test_partial_answers_are_not_taken_for_whole(
 
     monkeypatch.setattr(service, "answer", cut)
     product = product.with_variables(**{**cloud.variables, "TIEOUT_ASSUME_ROLE_ARNS": cloud.endpoint.role_arns[0]})
-    finished = product.run_at(cloud.present, "cloudwatch", "--region", "us-west-2")
+    finished = product.run_at(cloud.present, "cloudwatch", "--region", "us-east-1")
     line = sole_error(finished)
     assert "came whole; run again" in line
     assert product.query("select count(*) from raw.cloudwatch_datapoints") == [(0,)]

@@ -68,6 +68,7 @@ def test_account_names(estate: Estate) -> None:
         "111122223333": "Example Corp payer",
         "444455556666": "Example Corp production",
         "012345678901": "Example Corp development",
+        "777788889999": "Example Corp analytics",
     }
 
 
@@ -101,6 +102,21 @@ def test_a_month_is_replaced_not_doubled(copied: Product, cloud: Cloud) -> None:
         " where load_id not in (select load_id from raw.loads where is_current)"
     )
     assert stale == [(0,)]
+
+
+def test_a_billed_month_that_was_never_asked_for_is_asked_for_once(copied: Product, cloud: Cloud) -> None:
+    before = copied.query(ROWS)
+    copied.change(
+        "delete from raw.cost_explorer_costs_daily where usage_date between '2026-09-01' and '2026-09-30'",
+        "update raw.loads set is_current = false where partition_key = '111122223333/2026-09'",
+    )
+    months = []
+    for _ in range(2):
+        finished = copied.run_at(cloud.present, "cost-explorer", "--months", "1")
+        assert finished.returncode == 0, finished.stderr
+        months.append([text.split(":")[0] for text in finished.stdout.splitlines()])
+    assert months == [["111122223333/2026-11", "111122223333/2026-09"], ["111122223333/2026-11"]]
+    assert copied.query(ROWS) == before
 
 
 def test_a_month_that_is_refused_leaves_the_others_and_its_own_rows(copied: Product, cloud: Cloud) -> None:
