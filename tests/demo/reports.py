@@ -61,3 +61,16 @@ class Report:
         value = self.rows(f'select coalesce(sum("{column}"{MONEY}), 0) from cur where {where}')[0][0]
         assert isinstance(value, Decimal)
         return value
+
+
+# The reference's formulas, written down once more for another engine.
+AMORTIZED = f"""case "lineItem/LineItemType"
+    when 'DiscountedUsage' then "reservation/EffectiveCost"{MONEY}
+    when 'RIFee' then "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod"{MONEY}
+        + "reservation/UnusedRecurringFee"{MONEY}
+    when 'SavingsPlanCoveredUsage' then "savingsPlan/SavingsPlanEffectiveCost"{MONEY}
+    when 'SavingsPlanNegation' then 0
+    when 'SavingsPlanUpfrontFee' then 0
+    when 'SavingsPlanRecurringFee' then "savingsPlan/TotalCommitmentToDate"{MONEY} - "savingsPlan/UsedCommitment"{MONEY}
+    when 'Fee' then case when "reservation/ReservationARN" is null then "lineItem/UnblendedCost"{MONEY} else 0 end
+    else "lineItem/UnblendedCost"{MONEY} end"""

@@ -32,7 +32,7 @@ from demo.world.accounts import DEVELOPMENT, HOME_REGION, PAYER, PRODUCTION
 AWKWARD = 'web "blue" <canary>, eu\nsecond line'
 MOST = 5 * 10**18
 PARAMETERS = Parameters(
-    seed=3, end_hour=parse_end("2026-11-23"), resources=60, months=3, hourly_days=40, reports=REPORT_FORMS
+    seed=3, end_hour=parse_end("2026-11-23"), resources=100, months=3, hourly_days=40, reports=REPORT_FORMS
 )
 NOW = PARAMETERS.end_hour
 

@@ -23,7 +23,7 @@ def _files(served: Served) -> dict[str, Path]:
 
 def test_buckets(served: Served) -> None:
     s3 = served.client("s3")
-    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [BUCKET]
+    assert BUCKET in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     assert s3.head_bucket(Bucket=BUCKET)["BucketRegion"] == "us-east-1"
     assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] is None
 
