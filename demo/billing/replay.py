@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -20,13 +19,12 @@ from demo.billing.allocation import Ladder, Trace, UseClass, class_of, classify,
 from demo.billing.books import Books
 from demo.billing.commitments import SavingsPlan
 from demo.billing.meters import Meters
+from demo.billing.pools import Pool
 from demo.billing.records import Meter
-from demo.billing.tiers import FREE, split_by_tier
 from demo.money import SCALE, multiply
 from demo.prices import catalog
 from demo.prices.compute import spot_rates
 from demo.timeline import hour_of, moment
-from demo.world.accounts import Region
 from demo.world.resources import Resource
 
 _Pool = tuple[str, str]
@@ -86,7 +84,7 @@ class Replay:
         self._pools: dict[int, list[Meter]] = {}
         self._fill_pools()
         self._class_costs: dict[UseClass, np.ndarray] = {}
-        self._pool_costs: dict[int, np.ndarray] = {}
+        self._priced: dict[int, Pool] = {}
 
     def fall(self, instead: Mapping[str, Sequence[Meter]], first: int, last: int) -> int:
         """The fall of the bill had the meters of some resources been others. Each one's quantity spans the replay."""
@@ -122,8 +120,9 @@ class Replay:
         for meter in self._meters:
             if class_of(meter) is None and _pool_key(meter) is None:
                 cost += _plain_cost(meter, self._start)
-        for members in self._pools.values():
-            cost += self._cost_pool(self._rest_of(members, self._members, rests))
+        for index, members in self._pools.items():
+            pool = self._base_pool(index)
+            cost += pool.cost - pool.fall(self._rest_of(members, self._members, rests))
         for offered in ladder.offered[len(self._commitments) :]:
             cost += offered
         return int(cost[first - self._start : last - self._start].sum())
@@ -167,9 +166,7 @@ class Replay:
             base = self._pools.get(pool, [])
             new = [meter for meter in base if not _holds(before, meter)]
             new += [meter for meter in after if (key := _pool_key(meter)) and self._pool_index(key) == pool]
-            cost += self._base_pool_cost(pool) - self._cost_pool(
-                self._rest_of(new, {**self._members, **members}, rests)
-            )
+            cost += self._base_pool(pool).fall(self._rest_of(new, {**self._members, **members}, rests))
         return cost
 
     def _base_class_cost(self, use: UseClass) -> np.ndarray:
@@ -190,11 +187,12 @@ class Replay:
             total += multiply(quantity, rate)
         return total
 
-    def _base_pool_cost(self, pool: int) -> np.ndarray:
-        if pool not in self._pool_costs:
+    def _base_pool(self, pool: int) -> Pool:
+        if pool not in self._priced:
             rests = dict(zip(self._classes, self._trace.open, strict=True))
-            self._pool_costs[pool] = self._cost_pool(self._rest_of(self._pools.get(pool, []), self._members, rests))
-        return self._pool_costs[pool]
+            meters = self._rest_of(self._pools.get(pool, []), self._members, rests)
+            self._priced[pool] = Pool(meters, self._cuts, self.last - self._start)
+        return self._priced[pool]
 
     def _rest_of(
         self,
@@ -216,21 +214,6 @@ class Replay:
             result += [replace(meter, quantity=left) for meter, left in _spread_rest(members[use], rest) if left.any()]
         return result
 
-    def _cost_pool(self, meters: Sequence[Meter]) -> np.ndarray:
-        """Cost per hour of meters that share free or volume tiers, month by month."""
-        cost = np.zeros(self.last - self._start, dtype=np.int64)
-        for begin, end in self._cuts:
-            month = [replace(meter, quantity=meter.quantity[begin:end]) for meter in meters]
-            by_rate: dict[int, list[np.ndarray]] = defaultdict(list)
-            for portion in split_by_tier(month, end - begin):
-                if portion.tier != FREE and portion.quantity.any():
-                    by_rate[_tier_rate(portion.meter.product, portion.meter.region, portion.tier)].append(
-                        portion.quantity
-                    )
-            for rate, quantities in by_rate.items():
-                cost[begin:end] += multiply(np.concatenate(quantities), rate).reshape(-1, end - begin).sum(axis=0)
-        return cost
-
     def _fill_pools(self) -> None:
         for meter in self._meters:
             key = _pool_key(meter)
@@ -243,11 +226,6 @@ class Replay:
     def _is_pooled(self, use: UseClass) -> bool:
         product = catalog.product(use.product)
         return product.allowance is not None or len(product.texts) > 1
-
-
-@lru_cache(maxsize=4096)
-def _tier_rate(key: str, region: Region | None, tier: int) -> int:
-    return catalog.product(key).tiers(region)[tier].rate
 
 
 def _pool_key(meter: Meter) -> _Pool | None:

@@ -91,6 +91,16 @@ def tier_group(meter: Meter) -> tuple[str, str] | None:
     return _allowance_of(meter, product) or _pool_of(meter, product)
 
 
+def allowance_group(meter: Meter) -> tuple[str, str] | None:
+    """What a meter shares a free tier with, None where it has none."""
+    return _allowance_of(meter, catalog.product(meter.product))
+
+
+def pool_group(meter: Meter) -> tuple[str, str] | None:
+    """What a meter shares volume tiers with, None where its price has no tiers."""
+    return _pool_of(meter, catalog.product(meter.product))
+
+
 def _group(
     listed: Sequence[tuple[Meter, Product]], key_of: Callable[[Meter, Product], tuple[str, str] | None]
 ) -> dict[tuple[str, str], list[int]]:
