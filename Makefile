@@ -63,7 +63,7 @@ lint: .venv/.installed-dev  ## ruff, mypy, sqlfluff
 	$(BIN)/sqlfluff lint models tests/dbt macros
 
 bench: .venv/.installed-dev  ## measure speed (docs/benchmarks.md)
-	$(BIN)/python -m pytest tests/benchmarks -s
+	BENCH_RESOURCES=10000 $(BIN)/python -m pytest tests/benchmarks -s
 
 accuracy: .venv/.installed-dev  ## measure precision, recall and savings against the answer key (docs/accuracy.md)
 	$(BIN)/python -m pytest tests/accuracy -s
