@@ -21,7 +21,7 @@ def test_table(estate: Estate) -> None:
     assert (told.returncode, told.stderr) == (0, "")
     header, *lines = told.stdout.splitlines()
     assert header.split("  ")[0] == "source"
-    assert len(lines) == 9 + 3 + 3
+    assert len(lines) == 12 + 3 + 3
     (november,) = [line for line in lines if "example-hourly/2026-11" in line]
     ((rows,),) = estate.product.query(
         "select count(*) from raw.cur_line_items where bill_billing_period_start_date >= '2026-11-01'"
@@ -41,7 +41,7 @@ def test_json(estate: Estate) -> None:
     for load in bills.values():
         assert load["row_count"] == sum(kind["row_count"] for kind in load["statistics"]["line_item_types"].values())
         assert load["byte_count"] > 0
-        assert load["request_count"] >= 2
+        assert load["request_count"] >= 1
         assert datetime.fromisoformat(load["loaded_at"]) >= datetime.fromisoformat(load["started_at"])
 
 
