@@ -73,6 +73,7 @@ shared_buffers = {_mib(memory_bytes / 8, 32, 2048)}
 effective_cache_size = {_mib(memory_bytes / 2, 64, 1024 * 1024)}
 # A few large sorts and hashes at a time, not many small ones.
 work_mem = {_mib(memory_bytes / 128, 8, 256)}
+hash_mem_multiplier = 4
 maintenance_work_mem = {_mib(memory_bytes / 16, 32, 1024)}
 max_parallel_workers = {cpu_count}
 dynamic_shared_memory_type = {"mmap  # /dev/shm is missing or small" if has_small_shared_memory else "posix"}

@@ -1,3 +1,6 @@
+-- A table: the bill is read once for it, and not again for each model and test that asks.
+{{ config(materialized='table') }}
+
 -- CUR's costs by day, account and the name under which Cost Explorer shows the service.
 with line_items as (
     select

@@ -1,3 +1,6 @@
+-- A table: the bill is read once for it, and not again for each model and test that asks.
+{{ config(materialized='table') }}
+
 -- One row per resource id that appears in the bill of an account, with its kind, its region and the short id that
 -- CloudWatch knows it by.
 with line_items as (
