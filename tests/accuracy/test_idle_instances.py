@@ -18,7 +18,7 @@ from tests import simulated
 from tests.simulated import Product
 
 RULE = "idle_ec2_instances"
-RESOURCES = 120
+RESOURCES = 300
 # Two months hold the rule's look-back of 32 days whole; the third would only cost time.
 PERIODS = ("--period", "2026-11", "--period", "2026-10")
 EVALUATIONS = """
@@ -81,7 +81,7 @@ def test_idle_instances(create_product: Callable[..., Product], tmp_path: Path) 
     print(HEADER)
     for seed in read_seeds():
         directory = tmp_path / f"seed {seed}"
-        assert generate(directory, Parameters(seed, simulated.PARAMETERS.end_hour, RESOURCES))
+        assert generate(directory, Parameters(seed, simulated.PARAMETERS.end_hour, RESOURCES, months=3, hourly_days=35))
         product = create_product()
         scores[seed] = judge(product, directory)
         product.drop()
