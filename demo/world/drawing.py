@@ -152,6 +152,11 @@ def spread_roles(count: int, planted: tuple[str, ...], common: tuple[str, ...]) 
     return roles
 
 
+def vary_roles(draft: Draft, kind: str, count: int, planted: tuple[str, ...], common: tuple[str, ...]) -> list[str]:
+    """``count`` roles of a kind of which an account has few: which planted ones it has, differs from seed to seed."""
+    return spread_roles(count, tuple(draft.stream("roles", kind).permutation(planted).tolist()), common)
+
+
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """Any order of magnitude from ``low`` to ``high`` is as likely."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

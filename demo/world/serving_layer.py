@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from demo.world.accounts import HOME_REGION, PAYER, PRODUCTION
-from demo.world.drawing import Draft, Place, log_normal, log_uniform, resize, spread_roles
+from demo.world.drawing import Draft, Place, log_normal, log_uniform, resize, spread_roles, vary_roles
 from demo.world.resources import (
     ContainerService,
     Database,
@@ -25,19 +25,31 @@ _CLASSES = ("db.t3.small",
             "db.t3.medium", "db.t3.large", "db.t4g.medium", "db.t4g.large", "db.m5.large", "db.m5.xlarge",
             "db.m6g.large", "db.m6g.xlarge", "db.r5.large", "db.r6g.large")  # fmt: skip
 _AURORA_CLASSES = ("db.t4g.medium", "db.t3.medium", "db.r5.large", "db.r6g.large")
-_DATABASE_ROLES = ("steady", "idle", "fading", "standby", "stopped", "newborn", "month_end", "light_duty")
+_DATABASE_ROLES = ("steady", "idle", "fading", "standby", "stopped", "newborn", "month_end", "light_duty",
+                   "strays", "touched")  # fmt: skip
+# Of kinds of which an account has few: what nobody needs, reached or not, and what is needed and hardly used.
+_RARELY_USED = ("idle", "standby", "strays", "light_duty", "touched", "month_end", "fading", "newborn", "light_duty")
 # The organisation has reserved database instances for these.
 _COMMITTED_CLASSES = ("db.m5.large", "db.m5.xlarge")
 
 
 def draw_databases(draft: Draft, count: int) -> Iterator[Resource]:
     """RDS instances of PostgreSQL and MySQL, and Aurora clusters: the cluster and its two members count three."""
-    clusters = max(1, count // 12)
+    clusters = max(1, count // 8)
     roles = spread_roles(count - 3 * clusters, _DATABASE_ROLES, ("steady", "office", "growing", "nightly", "steady"))
     for index, role in enumerate([*roles, "steady"][: count - 3 * clusters]):
         yield from _draw_database(draft, index, role)
-    for index in range(clusters):
-        yield from _draw_cluster(draft, index)
+    for index, role in enumerate(
+        vary_roles(draft, "cluster", clusters, ("office", *_RARELY_USED), ("steady", "office"))
+    ):
+        yield from _draw_cluster(draft, index, role)
+
+
+def _draw_level(draft: Draft, kind: str, index: int, role: str) -> float | None:
+    """How much reaches a thing that checks and scripts look at, or that a few people use: about as much, and from a
+    ten-thousandth of what it could do to some hundredths."""
+    rng = draft.stream("level", kind, index)
+    return min(0.5, log_normal(rng, 3e-3, 1.5)) if role in ("strays", "touched", "light_duty") else None
 
 
 def _draw_database(draft: Draft, index: int, role: str) -> Iterator[Database]:
@@ -46,7 +58,14 @@ def _draw_database(draft: Draft, index: int, role: str) -> Iterator[Database]:
     is_committed = index < len(_COMMITTED_CLASSES)
     place = draft.place(rng, role, "db", index, *((PRODUCTION, HOME_REGION) if is_committed else ()))
     database_class = _COMMITTED_CLASSES[index] if is_committed else str(rng.choice(_CLASSES))
-    common = draft.common(rng, place, role, place.arn("rds", f"db:{place.name}"), is_lasting=is_committed)
+    common = draft.common(
+        rng,
+        place,
+        role,
+        place.arn("rds", f"db:{place.name}"),
+        level=_draw_level(draft, "database", index, role),
+        is_lasting=is_committed,
+    )
     if role == "stopped":
         # RDS starts a stopped instance again after seven days; somebody stops it again each time.
         stop = common["life"].pauses[0][0]
@@ -72,12 +91,13 @@ def _draw_database(draft: Draft, index: int, role: str) -> Iterator[Database]:
     yield database
 
 
-def _draw_cluster(draft: Draft, index: int) -> Iterator[Resource]:
+def _draw_cluster(draft: Draft, index: int, role: str) -> Iterator[Resource]:
     rng = draft.stream("cluster", index)
-    role = ("office", "idle", "steady")[index % 3]
     place = draft.place(rng, role, "aurora", index)
     life = draft.life(rng, role, is_lasting=True)
-    demand = draft.demand(rng, draft.code("cluster-", index), role, place.time_zone)
+    demand = draft.demand(
+        rng, draft.code("cluster-", index), role, place.time_zone, _draw_level(draft, "cluster", index, role)
+    )
     engine = "aurora-postgresql" if rng.random() < 0.7 else "aurora-mysql"
     storage, database_class = int(log_uniform(rng, 10, 3000)), str(rng.choice(_AURORA_CLASSES))
     shared: dict[str, Any] = {
@@ -131,14 +151,21 @@ def draw_functions(draft: Draft, count: int) -> Iterator[Resource]:
 
 def draw_services(draft: Draft, count: int) -> Iterator[Resource]:
     """ECS services on Fargate."""
-    roles = spread_roles(count, ("steady", "idle", "office", "light_duty"), ("steady", "office", "growing", "bursty"))
+    common = ("steady", "office", "growing", "bursty")
+    roles = ["steady", *vary_roles(draft, "container service", count - 1, _RARELY_USED, common)]
     for index, role in enumerate(roles):
         rng = draft.stream("container service", index)
         place = draft.place(rng, role, "svc", index)
         cluster = f"{place.name.split('-')[0]}-cluster"
         vcpu = float(rng.choice((0.25, 0.5, 1, 2, 4)))
         yield ContainerService(
-            **draft.common(rng, place, role, place.arn("ecs", f"service/{cluster}/{place.name}")),
+            **draft.common(
+                rng,
+                place,
+                role,
+                place.arn("ecs", f"service/{cluster}/{place.name}"),
+                level=_draw_level(draft, "container service", index, role),
+            ),
             cluster=cluster,
             task_count=int(rng.integers(1, 7)),
             vcpu=vcpu,
@@ -149,7 +176,8 @@ def draw_services(draft: Draft, count: int) -> Iterator[Resource]:
 
 def draw_distributions(draft: Draft, count: int) -> Iterator[Resource]:
     """CloudFront distributions. They have no region; their metrics live in the home region."""
-    for index, role in enumerate(spread_roles(count, ("steady", "strays"), ("steady", "office", "growing"))):
+    common = ("steady", "office", "growing")
+    for index, role in enumerate(["steady", *vary_roles(draft, "distribution", count - 1, _RARELY_USED, common)]):
         rng = draft.stream("distribution", index)
         place = replace(draft.place(rng, role, "cdn", index), region=HOME_REGION)
         code = draft.code("E", "distribution", index, length=13).upper()
@@ -187,4 +215,6 @@ def draw_apis(draft: Draft, count: int) -> Iterator[Resource]:
 def _draw_requests(rng: np.random.Generator, role: str) -> tuple[int, float | None]:
     """Requests of an hour at full demand, and the level where all that comes is a handful a day."""
     drawn, few = int(log_uniform(rng, 2_000, 800_000)), log_normal(rng, 4, 1.0)
+    if role == "touched":
+        return 1_000, min(1.0, few / 1_000)
     return (1_000, few / 24 / 1_000) if role in ("strays", "light_duty") else (drawn, None)
