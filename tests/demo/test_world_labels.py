@@ -155,5 +155,4 @@ def test_no_threshold_at_all_tells_idle_from_needed() -> None:
         means, highest, idle = (np.array(column) for column in zip(*cases, strict=True))
         assert 5 <= idle.sum() <= len(idle) - 5, kind
         best = find_best_accuracy(means, idle), find_best_accuracy(highest, idle)
-        print(kind.__name__, int(idle.sum()), len(idle), np.round(best, 3))
         assert max(best) <= 0.9, (kind, best)
