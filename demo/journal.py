@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from demo.errors import DemoError
 
 JOURNAL_FILE = "journal.json"
+SCRATCH_FILE = "journal.tmp"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,12 @@ def read_journal(directory: Path, start: int) -> Journal:
 def write_journal(directory: Path, journal: Journal) -> None:
     """Put the journal in place in one step."""
     path = directory / JOURNAL_FILE
-    scratch = path.with_suffix(".tmp")
+    scratch = directory / SCRATCH_FILE
     state = {"now": journal.now, "events": [asdict(event) for event in journal.events]}
     scratch.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     scratch.replace(path)
+
+
+def digest_events(events: Sequence[Event]) -> str:
+    """A text that tells one series of events from another."""
+    return hashlib.sha256(json.dumps([asdict(event) for event in events], sort_keys=True).encode()).hexdigest()

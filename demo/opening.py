@@ -9,7 +9,7 @@ from pathlib import Path
 
 from demo.billing.books import keep_books
 from demo.errors import DemoError
-from demo.generation import read_parameters
+from demo.generation import is_behind, read_parameters
 from demo.journal import read_journal
 from demo.reports.deliveries import DELAY_ACTION
 from demo.reports.spend import SPEND_FOLDER, read_spend
@@ -24,7 +24,12 @@ Opener = Callable[[Path, int, int], Account]
 
 
 def open_account(directory: Path, metrics_per_page: int, groups_per_page: int) -> Account:
-    """The account in a folder. Raises DemoError where there is none."""
+    """The account in a folder; what a killed process left half delivered is delivered first.
+
+    Raises DemoError where there is none.
+    """
+    if is_behind(directory):
+        refresh_reports(directory)
     parameters = read_parameters(directory)
     journal = read_journal(directory, parameters.end_hour)
     horizon = draw_horizon(parameters, journal.now)

@@ -5,10 +5,13 @@ What was delivered is kept in ``deliveries.json``; a new account simply has noth
 
 from __future__ import annotations
 
+import ctypes
 import json
 import multiprocessing
 import os
 import shutil
+import signal
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -80,13 +83,16 @@ class Deliverer:
         self._horizon: Horizon = books.estate.horizon
         self._forms = [FORMS[key] for key in self._parameters.reports]
 
-    def deliver(self, events: Sequence[Event] = (), processes: int | None = None) -> None:
+    def deliver(self, events: Sequence[Event] = (), processes: int | None = None, *, anew: bool = False) -> None:
         """Bring reports and Cost Explorer to the present.
 
         ``events``: the journal's. ``processes``: how many work at once (default: one per processor; one alone where
-        this process has threads, because those don't survive a fork).
+        this process has threads, because those don't survive a fork). ``anew``: whether every period is written,
+        because the files that are there can't be trusted.
         """
         state = read_state(self._root)
+        if anew:
+            state["periods"] = {}
         tasks = self._plan(state, events)
         done = list(self._run(tasks, processes))
         if not state:
@@ -106,7 +112,7 @@ class Deliverer:
         tasks = []
         for period in self._horizon.periods:
             before = state.get("periods", {}).get(period.label)
-            is_old = state and state["now"] > period.end + _SETTLED_HOURS
+            is_old = "now" in state and state["now"] > period.end + _SETTLED_HOURS
             if before is not None and is_old and period.label not in restated:
                 continue
             before = before or {"reports": None, "cost_explorer": None}
@@ -124,7 +130,7 @@ class Deliverer:
         # The largest first, so that no process ends up alone with one of them.
         tasks = sorted(tasks, key=lambda task: (not task.period.is_hourly, -task.period.start))
         context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(count, context, initializer=_adopt, initargs=(self,)) as pool:
+        with ProcessPoolExecutor(count, context, initializer=_adopt, initargs=(self, os.getpid())) as pool:
             return list(pool.map(_deliver_period, tasks))
 
     def deliver_period(self, task: _Task) -> _Done:
@@ -226,9 +232,19 @@ class Deliverer:
 
 
 _deliverers: list[Deliverer] = []
+_PR_SET_PDEATHSIG = 1
 
 
-def _adopt(deliverer: Deliverer) -> None:
+def _die_with(parent: int) -> None:
+    """End when the parent is killed, which can't tell its workers: they would wait for work forever."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _adopt(deliverer: Deliverer, parent: int) -> None:
+    _die_with(parent)
     # One process per processor already: Arrow's own threads would only get in each other's way.
     pa.set_cpu_count(1)
     _deliverers[:] = [deliverer]
@@ -244,6 +260,9 @@ def read_state(root: Path) -> dict[str, Any]:
         state: dict[str, Any] = json.loads((root / STATE_FILE).read_text(encoding="utf-8"))
         return state
     except FileNotFoundError:
+        return {}
+    except ValueError:
+        # Written in one step, so somebody damaged it: everything is delivered anew.
         return {}
 
 
