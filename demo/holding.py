@@ -53,7 +53,7 @@ def recover(folder: Path) -> None:
     """Put right what killed processes left: bring back a folder that was moved aside, remove what nobody works on."""
     # By name and not by a pattern, because a folder's name may hold any sign.
     try:
-        names = sorted(os.listdir(folder.parent))
+        names = sorted(path.name for path in folder.parent.iterdir())
     except OSError:
         return
     head = f".{folder.name}-"
