@@ -26,6 +26,10 @@ def is_reading(action: str) -> bool:
     return action.startswith(_READING)
 
 
+LONGEST_DELAY_HOURS = 240
+LARGEST_REFUND_USD = 1_000_000
+
+
 def check_told(event: Event, horizon: Horizon) -> None:
     """Whether something that no client can cause may happen. Raises DemoError where it can't.
 
@@ -33,16 +37,19 @@ def check_told(event: Event, horizon: Horizon) -> None:
     """
     details = event.details
     if event.action == DELAY_ACTION:
-        if not isinstance(details.get("hours"), int) or details["hours"] < 0:
-            raise DemoError(f"{DELAY_ACTION} needs hours, a whole number of 0 or more")
+        hours = details.get("hours")
+        if isinstance(hours, bool) or not isinstance(hours, int) or not 0 <= hours <= LONGEST_DELAY_HOURS:
+            raise DemoError(f"{DELAY_ACTION} needs hours, a whole number from 0 to {LONGEST_DELAY_HOURS}")
     elif event.action == RESTATE:
-        if details.get("period") not in {period.label for period in horizon.periods}:
+        if str(details.get("period")) not in {period.label for period in horizon.periods}:
             raise DemoError(f"{RESTATE} needs period, a month that the account has, like 2026-10")
         account_of(str(details.get("account")))
         try:
-            Decimal(str(details.get("amount_usd")))
+            amount = Decimal(str(details.get("amount_usd")))
         except InvalidOperation as error:
             raise DemoError(f"{RESTATE} needs amount_usd, an amount as text like 12.34") from error
+        if not amount.is_finite() or abs(amount) > LARGEST_REFUND_USD:
+            raise DemoError(f"{RESTATE} needs an amount_usd of up to {LARGEST_REFUND_USD}")
     else:
         raise DemoError(f"{event.action} is not {DELAY_ACTION} or {RESTATE}; do it through AWS's API")
 

@@ -12,6 +12,7 @@ from typing import Any
 from demo.errors import DemoError
 
 SMALLEST_ESTATE = 100
+EARLIEST_YEAR, LATEST_YEAR = 2016, 2100
 REPORT_FORMS = (
     "legacy-csv",
     "legacy-csv-overwrite",
@@ -102,6 +103,8 @@ def parse_end(text: str | None) -> int:
         moment = moment.replace(tzinfo=UTC)
     if moment - timedelta(minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond) != moment:
         raise DemoError(f"--end {text!r} is not a whole hour; the bill is hourly, so give minutes and seconds as zero")
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise DemoError(f"--end {text!r}: name a year from {EARLIEST_YEAR} to {LATEST_YEAR}")
     return int(moment.timestamp()) // 3600
 
 

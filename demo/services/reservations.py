@@ -17,6 +17,8 @@ from demo.wire import Items, ServiceError
 
 PAYMENTS = ("No Upfront", "Partial Upfront", "All Upfront")
 _DESCRIPTIONS = {"Linux": "Linux/UNIX", "Windows": "Windows"}
+# Quotas are per account and raised on request; this one keeps a mistyped count from swallowing the bill.
+_MOST_AT_ONCE = 1000
 
 
 def _usd(units: int) -> str:
@@ -191,6 +193,9 @@ def purchase(context: Context, parameters: Parsed) -> dict[str, Any]:
     asked, count = str(parameters.get("ReservedInstancesOfferingId", "")), str(parameters.get("InstanceCount", ""))
     if not count.isdigit() or int(count) < 1:
         raise ServiceError(400, "InvalidParameterValue", f"Invalid value '{count}' for instanceCount.")
+    if int(count) > _MOST_AT_ONCE:
+        message = f"Your quota allows {_MOST_AT_ONCE} reserved instances in one purchase."
+        raise ServiceError(400, "ReservedInstancesLimitExceeded", message)
     for each in _offerings(context.region):
         if each.offering_id == asked:
             after = context.do(

@@ -71,6 +71,7 @@ def test_serve_ends_with_its_parent(account: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["generate", "--end", "9999-01-01"], "name a year from 2016 to 2100"),
         (["generate", "--end", "someday"], "is not an ISO time"),
         (["generate", "--resources", "3"], "--resources 3"),
         (["serve"], "account.json does not exist; run: python -m demo generate"),
