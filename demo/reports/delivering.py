@@ -5,13 +5,10 @@ What was delivered is kept in ``deliveries.json``; a new account simply has noth
 
 from __future__ import annotations
 
-import ctypes
 import json
 import multiprocessing
 import os
 import shutil
-import signal
-import sys
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from demo.billing.records import Charge
+from demo.forking import die_with
 from demo.journal import Event
 from demo.randomness import uuid_like
 from demo.reports.columns import LEGACY_CORE, Column, export_columns, legacy_csv_columns, legacy_parquet_columns
@@ -232,19 +230,10 @@ class Deliverer:
 
 
 _deliverers: list[Deliverer] = []
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with(parent: int) -> None:
-    """End when the parent is killed, which can't tell its workers: they would wait for work forever."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _adopt(deliverer: Deliverer, parent: int) -> None:
-    _die_with(parent)
+    die_with(parent)
     # One process per processor already: Arrow's own threads would only get in each other's way.
     pa.set_cpu_count(1)
     _deliverers[:] = [deliverer]

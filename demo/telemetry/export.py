@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from demo.forking import die_with
 from demo.telemetry.aggregation import cut
 from demo.telemetry.samples import Metric
 from demo.telemetry.truth import Truth
@@ -77,7 +79,7 @@ def write_points(
     global _inherited
     _inherited = task
     try:
-        with multiprocessing.get_context("fork").Pool(processes) as pool:
+        with multiprocessing.get_context("fork").Pool(processes, die_with, (os.getpid(),)) as pool:
             return sum(pool.imap_unordered(_write_inherited, range(len(chunks))))
     finally:
         _inherited = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from demo import money
 from demo.billing import replay
 from demo.billing.books import Books
 from demo.billing.commitments import Reservation
+from demo.forking import die_with
 from demo.money import SCALE
 from demo.prices import catalog
 from demo.truth.account import answer_account
@@ -99,14 +101,15 @@ def _window(books: Books) -> tuple[int, int]:
 
 
 def _answer_all(books: Books, things: Sequence[list[Resource]]) -> dict[str, Any]:
-    context = _Context(books)
+    prepared = _Context(books)
     if len(things) < _WORTH_FORKING:
-        return {each[0].resource_id: context.answer(each) for each in things}
+        return {each[0].resource_id: prepared.answer(each) for each in things}
     # The pool's processes are forks of this one: what is prepared here isn't prepared again.
     global _shared
-    _shared = (context, things)
+    _shared = (prepared, things)
+    context = multiprocessing.get_context("fork")
     try:
-        with ProcessPoolExecutor(_PROCESSES, multiprocessing.get_context("fork")) as pool:
+        with ProcessPoolExecutor(_PROCESSES, context, initializer=die_with, initargs=(os.getpid(),)) as pool:
             answers = list(pool.map(_answer_shared, range(len(things)), chunksize=64))
     finally:
         _shared = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain, cycle, islice
 from typing import Any
 
 import numpy as np
@@ -153,8 +154,13 @@ def spread_roles(count: int, planted: tuple[str, ...], common: tuple[str, ...]) 
 
 
 def vary_roles(draft: Draft, kind: str, count: int, planted: tuple[str, ...], common: tuple[str, ...]) -> list[str]:
-    """``count`` roles of a kind of which an account has few: which planted ones it has, differs from seed to seed."""
-    return spread_roles(count, tuple(draft.stream("roles", kind).permutation(planted).tolist()), common)
+    """``count`` roles of a kind of which an account has few, planted and common ones by turns.
+
+    Which planted ones an account has, differs from seed to seed.
+    """
+    shuffled = draft.stream("roles", kind).permutation(planted).tolist()
+    turns = chain.from_iterable(zip(cycle(shuffled), cycle(common), strict=False))
+    return list(islice(turns, count))
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
