@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from demo import control, scoring, serving
 from demo.errors import DemoError
@@ -20,8 +20,14 @@ from demo.routing import Router
 from demo.timeline import moment
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, and the exit code of any other bad input."""
+        self.exit(1, f"demo: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m demo", description="A simulated AWS account with planted waste.")
+    parser = _Parser(prog="python -m demo", description="A simulated AWS account with planted waste.")
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("generate", help="make the account's files, or keep them where they are already there")
     make.add_argument("--seed", type=int, default=1, help="equal seed and end give byte-equal files (default 1)")
@@ -126,6 +132,10 @@ def main() -> int:
         commands[arguments.command](arguments)
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = error.filename or arguments.directory
+        print(f"demo: {place}: {error.strerror or error}; name a folder that can be written", file=sys.stderr)
         return 1
     return 0
 

@@ -22,7 +22,7 @@ from demo.holding import hold, recover, replace_folder, scratch_of
 from demo.journal import JOURNAL_FILE, SCRATCH_FILE, Event, Journal, digest_events, read_journal, write_journal
 from demo.parameters import Parameters, fingerprint
 from demo.reports.deliveries import DELAY_ACTION
-from demo.reports.delivering import Deliverer
+from demo.reports.delivering import S3_FOLDER, Deliverer
 from demo.timeline import draw_horizon
 from demo.truth.key import write_answers
 from demo.world.estate import draw_estate
@@ -148,12 +148,23 @@ def _fill(
     anew: bool = False,
 ) -> Books:
     events: Sequence[Event] = journal.events
+    if anew:
+        _drop_later(root / S3_FOLDER, journal.now)
     Deliverer(books, root).deliver(events, processes, anew=anew)
     for add in also:
         add(books, root)
     state = {"parameters": parameters.as_dict(), "fingerprint": fingerprint(parameters)}
     _write_state(root, {**state, "delivered": _describe(journal), "files": _inventory(root)})
     return books
+
+
+def _drop_later(root: Path, now: int) -> None:
+    """Remove what was delivered after the present: for a journal that was put back since."""
+    for path in sorted(root.rglob("*"), reverse=True):
+        if path.is_file() and path.stat().st_mtime > now * 3600:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _drop_parts(root: Path) -> None:

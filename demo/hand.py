@@ -18,16 +18,14 @@ from demo.world.accounts import account_of
 from demo.world.estate import Estate
 
 Change = Callable[[Estate, Event], Estate]
+LONGEST_DELAY_HOURS = 240
+LARGEST_REFUND_USD = 1_000_000
 _READING = ("Describe", "List", "Get", "Head", "Assume", "Search", "Lookup")
 
 
 def is_reading(action: str) -> bool:
     """Whether an action changes nothing, by its name, as AWS names them."""
     return action.startswith(_READING)
-
-
-LONGEST_DELAY_HOURS = 240
-LARGEST_REFUND_USD = 1_000_000
 
 
 def check_told(event: Event, horizon: Horizon) -> None:
@@ -41,8 +39,8 @@ def check_told(event: Event, horizon: Horizon) -> None:
         if isinstance(hours, bool) or not isinstance(hours, int) or not 0 <= hours <= LONGEST_DELAY_HOURS:
             raise DemoError(f"{DELAY_ACTION} needs hours, a whole number from 0 to {LONGEST_DELAY_HOURS}")
     elif event.action == RESTATE:
-        if str(details.get("period")) not in {period.label for period in horizon.periods}:
-            raise DemoError(f"{RESTATE} needs period, a month that the account has, like 2026-10")
+        if str(details.get("period")) not in {period.label for period in horizon.periods if period.end <= horizon.end}:
+            raise DemoError(f"{RESTATE} needs period, a month of the account that is over, like 2026-10")
         account_of(str(details.get("account")))
         try:
             amount = Decimal(str(details.get("amount_usd")))

@@ -25,6 +25,8 @@ from demo.world.changes import change as change_estate
 
 __all__ = ["ConnectionDropped", "Router"]
 
+LONGEST_ADVANCE_HOURS = 3 * 366 * 24
+
 
 class Router:
     """All services of the account in ``directory``. Page sizes can be made small to try paging with little data.
@@ -71,8 +73,8 @@ class Router:
 
         Requests under way are answered from the account as it was. Raises DemoError for hours that lead nowhere.
         """
-        if hours < 1:
-            raise DemoError(f"the clock can't be advanced by {hours} hours; it only goes forward")
+        if not 1 <= hours <= LONGEST_ADVANCE_HOURS:
+            raise DemoError(f"the clock can't be advanced by {hours} hours; ask for 1 to {LONGEST_ADVANCE_HOURS:,}")
         with self._lock:
             journal = self.account.journal
             return self._follow(replace(journal, now=journal.now + hours)).now
@@ -86,19 +88,22 @@ class Router:
         hand.check_told(event, self.account.horizon)
         with self._lock:
             journal = self.account.journal
-            write_journal(self.directory, replace(journal, events=(*journal.events, event)))
-            self.account = self._open()
+            self._follow(replace(journal, events=(*journal.events, event)), is_delivered=False)
 
-    def _follow(self, journal: Journal) -> Account:
-        """Write a journal and bring the folder to it, or leave both as they were. The caller holds the lock."""
+    def _follow(self, journal: Journal, *, is_delivered: bool = True) -> Account:
+        """Write a journal and bring the folder to it, or leave both as they were. The caller holds the lock.
+
+        ``is_delivered``: whether reports are written for it at once.
+        """
         before = self.account.journal
         write_journal(self.directory, journal)
         try:
-            self._refresh(self.directory)
-        except DemoError:
+            if is_delivered:
+                self._refresh(self.directory)
+            self.account = self._open()
+        except BaseException:
             write_journal(self.directory, before)
             raise
-        self.account = self._open()
         return self.account
 
     def _change(self, caller: Caller, action: str, resource_id: str, details: dict[str, Any]) -> Account:

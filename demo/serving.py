@@ -118,6 +118,8 @@ def start(directory: Path | str, port: int = 0, **options: Any) -> Iterator[Endp
     ``options``: the router's (metrics_per_page, groups_per_page, faults, throttle). Raises DemoError where the folder
     holds no account or the port is taken.
     """
+    if not 0 <= port <= 65_535:
+        raise DemoError(f"--port {port}: ports are 0 (any free one) to 65535")
     router = Router(Path(directory), **options)
     try:
         server = _Server(router, port)

@@ -274,8 +274,9 @@ def create(context: Context, parameters: Parsed) -> dict[str, Any]:
     offering = next((each for each in offerings() if each.offering_id == asked), None)
     if offering is None:
         raise ServiceError(400, "ValidationException", f"Savings Plan offering {asked} does not exist.")
-    if not re.fullmatch(r"\d{1,7}(\.\d{1,5})?", commitment) or not 0.001 <= float(commitment) <= 1_000_000:
-        message = "The commitment must be 0.001 to 1000000 USD an hour with at most five decimals."
+    # AWS takes up to 1,000,000: three years of that, paid upfront, would not fit into the 64 bits of a charge here.
+    if not re.fullmatch(r"\d{1,5}(\.\d{1,5})?", commitment) or not 0.001 <= float(commitment) <= 10_000:
+        message = "The commitment must be 0.001 to 10000 USD an hour with at most five decimals."
         raise ServiceError(400, "ValidationException", message)
     if parameters.get("purchaseTime"):
         raise ServiceError(400, "ValidationException", "Queued purchases are not simulated.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from demo.errors import DemoError
 from demo.journal import Event
 from demo.randomness import identifier
+from demo.world import quotas
 from demo.world.life import Life
 from demo.world.resources import (
     Address,
@@ -239,17 +240,24 @@ def _detach_volume(estate: Estate, thing: Volume, event: Event) -> Estate:
 
 
 def _modify_volume(estate: Estate, thing: Volume, event: Event) -> Estate:
-    details, changes = event.details, {}
-    size = int(details.get("Size", thing.size_gb))
+    details = event.details
+    volume_type = str(details.get("VolumeType", thing.volume_type))
+    if volume_type not in quotas.VOLUME_SIZES_GB:
+        raise DemoError(f"volume type {volume_type!r} is not one of the simulated account's")
+    size = quotas.read_whole(details, "Size", quotas.VOLUME_SIZES_GB[volume_type], thing.size_gb)
     if size < thing.size_gb:
         raise DemoError(f"{thing.resource_id} can't shrink from {thing.size_gb} to {size} GiB")
-    volume_type = str(details.get("VolumeType", thing.volume_type))
-    if volume_type not in ("gp2", "gp3", "io1", "st1"):
-        raise DemoError(f"volume type {volume_type!r} is not one of the simulated account's")
-    # Without a word about it a gp3 volume gets what is free.
+    # Without a word about it a volume of a new type gets what is free with it.
     is_new_type = volume_type != thing.volume_type
-    changes["iops"] = int(details.get("Iops", 3000 if is_new_type else thing.iops))
-    changes["throughput_mbps"] = int(details.get("Throughput", 125 if is_new_type else thing.throughput_mbps))
+    changes: dict[str, int] = {"iops": 3000, "throughput_mbps": 125} if is_new_type else {}
+    for name, field, limits in (
+        ("Iops", "iops", quotas.VOLUME_IOPS),
+        ("Throughput", "throughput_mbps", quotas.VOLUME_THROUGHPUT_MBPS),
+    ):
+        if name in details:
+            if volume_type not in limits:
+                raise DemoError(f"a {volume_type} volume's {name} can't be chosen")
+            changes[field] = quotas.read_whole(details, name, limits[volume_type])
     return _revise(estate, thing, event.hour, size_gb=size, volume_type=volume_type, **changes)
 
 
@@ -280,9 +288,16 @@ def _modify_database(estate: Estate, thing: Database, event: Event) -> Estate:
     new = str(details.get("DBInstanceClass", thing.database_class))
     if new != thing.database_class:
         changes.update(_scale(thing, thing.database_class, new))
-    storage = int(details.get("AllocatedStorage", thing.storage_gb))
+    storage = thing.storage_gb
+    if "AllocatedStorage" in details:
+        if thing.cluster is not None:
+            raise DemoError(f"{thing.name} has its cluster's storage")
+        storage = quotas.read_whole(details, "AllocatedStorage", quotas.DATABASE_STORAGE_GB)
     if storage < thing.storage_gb:
         raise DemoError(f"{thing.name} can't shrink from {thing.storage_gb} to {storage} GiB")
+    storage_type = str(details.get("StorageType", thing.storage_type))
+    if storage_type != thing.storage_type and storage_type not in ("gp2", "gp3"):
+        raise DemoError(f"storage type {storage_type!r} is not one of the simulated account's")
     is_multi_az = details.get("MultiAZ", thing.is_multi_az)
     return _revise(
         estate,
@@ -290,7 +305,7 @@ def _modify_database(estate: Estate, thing: Database, event: Event) -> Estate:
         event.hour,
         database_class=new,
         storage_gb=storage,
-        storage_type=str(details.get("StorageType", thing.storage_type)),
+        storage_type=storage_type,
         is_multi_az=is_multi_az if isinstance(is_multi_az, bool) else str(is_multi_az).lower() == "true",
         **changes,
     )
@@ -304,9 +319,7 @@ def _delete_cluster(estate: Estate, thing: DatabaseCluster, event: Event) -> Est
 
 
 def _modify_function(estate: Estate, thing: Function, event: Event) -> Estate:
-    memory = int(_need(event, "MemorySize"))
-    if not 128 <= memory <= 10_240:
-        raise DemoError(f"a function can't have {memory} MB")
+    memory = quotas.read_whole(event.details, "MemorySize", quotas.FUNCTION_MEMORY_MB)
     pace = min(thing.memory_mb, _WHOLE_PROCESSOR_MB) / min(memory, _WHOLE_PROCESSOR_MB)
     duration = round(thing.duration_ms * (1 - _PROCESSOR_SHARE + _PROCESSOR_SHARE * pace), 1)
     return _revise(estate, thing, event.hour, memory_mb=memory, duration_ms=duration)
@@ -316,7 +329,9 @@ def _put_lifecycle(estate: Estate, thing: Bucket, event: Event) -> Estate:
     """Objects older than a transition's days move from STANDARD to its class at once (AWS takes a day or two)."""
     stored = dict(thing.stored_gb)
     for rule in _transitions(event.details):
-        days, target = int(rule.get("Days", 0)), str(rule["StorageClass"])
+        days, target = quotas.read_whole(rule, "Days", (0, 36_500), 0), str(rule["StorageClass"])
+        if target not in quotas.STORAGE_CLASSES:
+            raise DemoError(f"storage class {target!r} is not one of the simulated account's")
         moved = stored.get("STANDARD", 0.0) * (1 + thing.growth_per_day) ** -days
         stored["STANDARD"] = stored.get("STANDARD", 0.0) - moved
         stored[target] = stored.get(target, 0.0) + moved
@@ -339,17 +354,15 @@ def _update_table(estate: Estate, thing: Table, event: Event) -> Estate:
     mode = str(details.get("BillingMode", thing.mode))
     if mode not in ("PROVISIONED", "PAY_PER_REQUEST"):
         raise DemoError(f"billing mode {mode!r} is neither PROVISIONED nor PAY_PER_REQUEST")
-    reads = int(details.get("ReadCapacityUnits", thing.read_units))
-    writes = int(details.get("WriteCapacityUnits", thing.write_units))
-    if mode == "PROVISIONED" and (reads < 1 or writes < 1):
-        raise DemoError(f"{thing.name} needs one capacity unit at least")
+    if mode == "PAY_PER_REQUEST":
+        return _revise(estate, thing, event.hour, mode=mode)
+    reads = quotas.read_whole(details, "ReadCapacityUnits", quotas.TABLE_UNITS, thing.read_units)
+    writes = quotas.read_whole(details, "WriteCapacityUnits", quotas.TABLE_UNITS, thing.write_units)
     return _revise(estate, thing, event.hour, mode=mode, read_units=reads, write_units=writes)
 
 
 def _update_service(estate: Estate, thing: ContainerService, event: Event) -> Estate:
-    count = int(_need(event, "desiredCount"))
-    if count < 0:
-        raise DemoError("a service can't have fewer than no tasks")
+    count = quotas.read_whole(event.details, "desiredCount", quotas.SERVICE_TASKS)
     if count == 0:
         return estate if is_stopped(thing, event.hour) else _pause(estate, thing, event.hour)
     if is_stopped(thing, event.hour):

@@ -72,6 +72,9 @@ def test_serve_ends_with_its_parent(account: Path) -> None:
     ("arguments", "message"),
     [
         (["generate", "--end", "9999-01-01"], "name a year from 2016 to 2100"),
+        (["generate", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["generate", "--report", "pdf"], "invalid choice: 'pdf'"),
+        (["serve", "--port", "99999"], "--port 99999"),
         (["generate", "--end", "someday"], "is not an ISO time"),
         (["generate", "--resources", "3"], "--resources 3"),
         (["serve"], "account.json does not exist; run: python -m demo generate"),
