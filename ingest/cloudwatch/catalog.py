@@ -17,7 +17,7 @@ class CatalogMetric:
     namespace: str
     metric_name: str
     dimension_names: frozenset[str]  # exactly these: other combinations are other aggregates of the same data
-    resource_dimension: str
+    resource_dimensions: tuple[str, ...]  # their values name the resource, joined by "/" where there are several
     statistics: tuple[str, ...]
 
 
@@ -41,7 +41,7 @@ def read_catalog(path: Path = _CATALOG) -> list[CatalogMetric]:
                 namespace=row["namespace"],
                 metric_name=row["metric_name"],
                 dimension_names=frozenset(row["dimension_names"].split("|")),
-                resource_dimension=row["resource_dimension"],
+                resource_dimensions=tuple(row["resource_dimension"].split("|")),
                 statistics=tuple(row["statistics"].split("|")),
             )
         except (KeyError, AttributeError) as error:
@@ -51,7 +51,7 @@ def read_catalog(path: Path = _CATALOG) -> list[CatalogMetric]:
             raise IngestError(
                 f"{path}, line {number}: statistic {sorted(unknown)[0]} is not one of {', '.join(STATISTICS)}"
             )
-        if metric.resource_dimension not in metric.dimension_names:
+        if not metric.dimension_names.issuperset(metric.resource_dimensions):
             raise IngestError(f"{path}, line {number}: resource_dimension is not among dimension_names")
         metrics.append(metric)
     return metrics

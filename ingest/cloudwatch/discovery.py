@@ -18,8 +18,9 @@ class Series:
 
     @property
     def resource_id(self) -> str:
-        """Value of the dimension that names the resource."""
-        return dict(self.dimensions)[self.metric.resource_dimension]
+        """Values of the dimensions that name the resource, joined by "/": an ECS service is `cluster/service`."""
+        values = dict(self.dimensions)
+        return "/".join(values[name] for name in self.metric.resource_dimensions)
 
     @property
     def dimensions_text(self) -> str:
