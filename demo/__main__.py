@@ -112,12 +112,12 @@ def _tell(arguments: argparse.Namespace) -> None:
 
 
 def _score(arguments: argparse.Namespace) -> None:
-    answers = scoring.read_answers(arguments.directory)
+    scoring.read_answers(arguments.directory)  # without a key, say so before waiting for input
     try:
         evaluations = json.load(sys.stdin)
     except ValueError as error:
         raise DemoError(f"standard input is not JSON ({error}); give an array of evaluations") from error
-    scores = scoring.score(evaluations, answers)
+    scores = scoring.score(evaluations, arguments.directory)
     if arguments.json:
         print(json.dumps([result.as_dict() for result in scores], indent=1, ensure_ascii=False))
     else:

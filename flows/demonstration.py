@@ -96,7 +96,7 @@ def _judge() -> str:
         }
         for verdict in queries.get_rule_evaluations(statuses, limit=1_000_000)
     ]
-    scores = scoring.score(evaluations, scoring.read_answers(_DIRECTORY))
+    scores = scoring.score(evaluations, _DIRECTORY)
     heading = ["", "How right it is (the simulated account's answer key, which no model reads)"]
     explanation = (
         "The rule asks, as Compute Optimizer does, for a CPU that never reaches 5 % in 32 days: one update run\n"

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from demo.errors import DemoError
 from demo.journal import Event
 from demo.prices import catalog, sizes
 from demo.prices.databases import database_classes, database_key
@@ -223,3 +224,21 @@ def _fit_volume(thing: Volume) -> list[Size]:
     iops = max(_GP3_IOPS, min(_MOST_IOPS, 3 * thing.size_gb))
     speed = _GP2_MBPS if thing.size_gb > _SLOW_GP2_GB else _GP3_MBPS
     return [present, Size("gp3", replace(thing, volume_type="gp3", iops=iops, throughput_mbps=speed), True)]
+
+
+def serves(thing: Instance | Database, name: str, now: int) -> bool:
+    """Whether an instance type or database class serves all that the last eight weeks brought, as for `find_sizes`."""
+    present = name_size(thing)
+    need = _find_need(thing, sizes.vcpus_of(str(present)), sizes.memory_of(str(present)), now)
+    return name in _serving(need, [name])
+
+
+def resize(thing: Resource, name: str) -> Resource:
+    """The thing in another size: an instance type, a database class, or gp3 for a volume."""
+    if isinstance(thing, Instance):
+        return _rescale(thing, thing.instance_type, name, instance_type=name)
+    if isinstance(thing, Database):
+        return _rescale(thing, thing.database_class, name, database_class=name)
+    if isinstance(thing, Volume):
+        return next(size.thing for size in _fit_volume(thing) if size.name == name)
+    raise DemoError(f"{thing.resource_id} has no sizes that can be proposed")

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from demo.errors import DemoError
-from demo.scoring import describe, score
+from demo.scoring import describe, score_all
+from demo.scoring.standards import WasteStandard
 
 RULE = "idle_ec2_instances"
+STANDARDS = {RULE: WasteStandard(("ec2",))}
 
 
 def _truth(kind: str, is_idle: bool, saving: str, service: str = "ec2") -> dict[str, Any]:
@@ -48,12 +50,12 @@ def test_right_wrong_and_missed() -> None:
         _row("i-covered", "flagged", 0),
         _row("i-busy", "flagged", 48.25),
     ]
-    (result,) = score(rows, ANSWERS)
+    (result,) = score_all(rows, ANSWERS, STANDARDS)
     assert (result.true_positives, result.false_positives, result.false_negatives, result.paid_anyway) == (1, 1, 1, 1)
     assert (result.precision, result.recall, result.f1) == (0.5, 0.5, 0.5)
     assert result.claimed_usd_per_month == "57.75"
     assert result.true_of_flagged_usd_per_month == "60.00"
-    assert result.true_of_all_waste_usd_per_month == "30.00"
+    assert result.true_of_all_usd_per_month == "30.00"
     assert {(m.resource_id, m.mistake) for m in result.mistakes} == {
         ("i-waste2", "false_negative"),
         ("i-busy", "false_positive"),
@@ -63,13 +65,13 @@ def test_right_wrong_and_missed() -> None:
 
 
 def test_claiming_money_for_a_paid_commitment_is_wrong() -> None:
-    (result,) = score([_row("i-covered", "flagged", "300")], ANSWERS)
+    (result,) = score_all([_row("i-covered", "flagged", "300")], ANSWERS, STANDARDS)
     assert result.false_positives == 1
     assert [mistake.resource_id for mistake in result.mistakes if "paid anyway" in mistake.reason] == ["i-covered"]
 
 
 def test_a_silent_rule_has_no_precision_and_no_recall() -> None:
-    (result,) = score([_row("i-busy", "passed")], ANSWERS)
+    (result,) = score_all([_row("i-busy", "passed")], ANSWERS, STANDARDS)
     assert result.precision is None
     assert result.recall == 0
     assert result.f1 is None
@@ -77,7 +79,7 @@ def test_a_silent_rule_has_no_precision_and_no_recall() -> None:
 
 
 def test_unknown_resource_is_listed() -> None:
-    (result,) = score([_row("i-nowhere", "passed")], ANSWERS)
+    (result,) = score_all([_row("i-nowhere", "passed")], ANSWERS, STANDARDS)
     assert ("i-nowhere", "unknown_resource") in {(m.resource_id, m.mistake) for m in result.mistakes}
 
 
@@ -92,4 +94,4 @@ def test_unknown_resource_is_listed() -> None:
 )
 def test_bad_evaluations(evaluations: Any, message: str) -> None:
     with pytest.raises(DemoError, match=message):
-        score(evaluations, ANSWERS)
+        score_all(evaluations, ANSWERS, STANDARDS)

@@ -1,4 +1,4 @@
-"""Judges a rule's evaluations against the answer key. Takes plain dicts, so that it shares nothing with the product."""
+"""Judges rules' evaluations against the answer key. Takes plain dicts, so that it shares nothing with the product."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from demo.errors import DemoError
 from demo.generation import ANSWER_FILE
+from demo.scoring.outcomes import Outcomes
+from demo.scoring.standards import Standard, list_standards
 
-# Which resources a rule judges, by facts of the key (demo.truth.kinds); a rule isn't judged until it is named here.
-POPULATIONS: dict[str, dict[str, object]] = {"idle_ec2_instances": {"service": "ec2"}}
 # A claim below a dollar a month on a resource whose removal saves nothing is taken for "saves nothing".
 TOLERATED_CLAIM = Decimal(1)
 
@@ -47,7 +48,7 @@ class Score:
     f1: float | None
     claimed_usd_per_month: str
     true_of_flagged_usd_per_month: str
-    true_of_all_waste_usd_per_month: str
+    true_of_all_usd_per_month: str
     mistakes: list[Mistake] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,12 +58,20 @@ class Score:
 
 def read_answers(directory: Path) -> dict[str, dict[str, Any]]:
     """The key's resources by id. Raises DemoError where there is no key."""
+    return dict(_read_key(directory, "resources"))
+
+
+def read_account(directory: Path) -> dict[str, Any]:
+    """What the key says of the account as a whole. Raises DemoError where there is no key."""
+    return dict(_read_key(directory, "account"))
+
+
+def _read_key(directory: Path, part: str) -> Any:
     path = directory / ANSWER_FILE
     try:
-        resources: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["resources"]
+        return json.loads(path.read_text(encoding="utf-8"))[part]
     except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
         raise DemoError(f"{path} can't be read; run: python -m demo generate --directory {directory}") from error
-    return resources
 
 
 def _claim(row: Mapping[str, Any]) -> Decimal:
@@ -97,61 +106,56 @@ def _ratio(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def score_rule(rule_id: str, rows: Iterable[Mapping[str, Any]], answers: Mapping[str, Mapping[str, Any]]) -> Score:
+def score_rule(
+    rule_id: str, standard: Standard, rows: Iterable[Mapping[str, Any]], answers: Mapping[str, Mapping[str, Any]]
+) -> Score:
     """Score one rule.
 
-    A flag is right on waste. On an idle resource whose removal saves nothing (a commitment is paid anyway) a flag that
-    claims nothing is right too and counts neither way; one that claims money is a false positive.
+    A flag on a resource of which all is true but that nothing would be saved (a commitment is paid anyway) counts
+    neither way when it claims next to nothing; one that claims money is a false positive.
     """
-    facts = POPULATIONS[rule_id].items()
-    population = {key: each for key, each in answers.items() if all(each.get(name) == value for name, value in facts)}
-    statuses: dict[str, str] = {}
-    claims: dict[str, Decimal] = {}
-    mistakes = []
     names = _list_names(answers)
+    flags: dict[str, Mapping[str, Any]] = {}
+    statuses: dict[str, str] = {}
+    mistakes = []
     for row in rows:
         resource_id = _name(str(row["resource_id"]), names)
-        status = str(row["evaluation_status"])
-        statuses[resource_id] = status
+        status = statuses[resource_id] = str(row["evaluation_status"])
         if status == "flagged":
-            claims[resource_id] = _claim(row)
-        if resource_id not in population:
+            flags[resource_id] = row
+        if resource_id not in answers:
+            claim = _claim(row) if status == "flagged" else Decimal(0)
             mistakes.append(
-                Mistake(resource_id, "unknown_resource", status, "", "is not in the account", str(_claim(row)), "0")
+                Mistake(resource_id, "unknown_resource", status, "", "is not in the account", str(claim), "0")
             )
     right = paid_anyway = wrong = missed = 0
-    for resource_id, truth in population.items():
-        status = statuses.get(resource_id, "not_evaluated")
-        claim = claims.get(resource_id, Decimal(0))
-        is_flagged = resource_id in claims
-        if is_flagged and truth["is_waste"]:
+    true_of_flagged = true_of_all = Decimal(0)
+    for resource_id, truth in answers.items():
+        best = standard.find_saving(truth) if standard.is_judged(truth) else None
+        true_of_all += best or 0
+        if resource_id not in flags:
+            if best is not None:
+                missed += 1
+                status = statuses.get(resource_id, "not_evaluated")
+                mistakes.append(_mistake(resource_id, "false_negative", status, truth, Decimal(0), best))
+            continue
+        claim, ruling = _claim(flags[resource_id]), standard.rule(resource_id, truth, flags[resource_id])
+        true_of_flagged += ruling.saving
+        if ruling.is_right:
             right += 1
-            continue
-        if is_flagged and truth["is_idle"] and claim <= TOLERATED_CLAIM:
+        elif ruling.is_harmless and claim <= TOLERATED_CLAIM:
             paid_anyway += 1
-            continue
-        if is_flagged == bool(truth["is_waste"]):
-            continue
-        wrong += is_flagged
-        missed += not is_flagged
-        reason = str(truth["reason"])
-        if is_flagged and truth["is_idle"]:
-            reason += "; but its commitment is paid anyway, so the bill would not fall"
-        name = "false_positive" if is_flagged else "false_negative"
-        true_saving = str(truth["true_saving_usd_per_month"])
-        mistakes.append(Mistake(resource_id, name, status, str(truth["kind"]), reason, str(claim), true_saving))
+        else:
+            wrong += 1
+            mistakes.append(_mistake(resource_id, "false_positive", "flagged", truth, claim, ruling.saving, ruling.why))
     precision, recall = _ratio(right, right + wrong), _ratio(right, right + missed)
     total = (precision or 0) + (recall or 0)
     is_defined = precision is not None and recall is not None
     f1 = round(2 * (precision or 0) * (recall or 0) / total, 4) if total else (0.0 if is_defined else None)
-    saved = sum(
-        (Decimal(population[key]["true_saving_usd_per_month"]) for key in claims if key in population), Decimal(0)
-    )
-    waste = sum((Decimal(t["true_saving_usd_per_month"]) for t in population.values() if t["is_waste"]), Decimal(0))
     return Score(
         rule_id,
         len(statuses),
-        len(claims),
+        len(flags),
         right,
         wrong,
         missed,
@@ -159,19 +163,34 @@ def score_rule(rule_id: str, rows: Iterable[Mapping[str, Any]], answers: Mapping
         precision,
         recall,
         f1,
-        str(sum(claims.values(), Decimal(0)).quantize(Decimal("0.01"))),
-        str(saved.quantize(Decimal("0.01"))),
-        str(waste.quantize(Decimal("0.01"))),
+        str(sum(map(_claim, flags.values()), Decimal(0)).quantize(Decimal("0.01"))),
+        str(true_of_flagged.quantize(Decimal("0.01"))),
+        str(true_of_all.quantize(Decimal("0.01"))),
         sorted(mistakes, key=lambda mistake: (mistake.mistake, mistake.resource_id)),
     )
 
 
-def score(evaluations: Any, answers: Mapping[str, Mapping[str, Any]]) -> list[Score]:
-    """Score every rule of POPULATIONS that the evaluations mention; other rules are not judged yet.
+def _mistake(
+    resource_id: str, name: str, status: str, truth: Mapping[str, Any], claim: Decimal, saving: Decimal, why: str = ""
+) -> Mistake:
+    reason = "; ".join(part for part in (str(truth["reason"]), why) if part)
+    return Mistake(resource_id, name, status, str(truth["kind"]), reason, str(claim), str(saving))
 
-    Raises DemoError where the evaluations aren't a list of objects with rule_id, resource_id and evaluation_status, or
-    where none of them belongs to a rule that can be judged.
+
+def score(evaluations: Any, directory: Path) -> list[Score]:
+    """Score every rule of `list_standards` that the evaluations mention, against the key in a folder.
+
+    Raises DemoError where the evaluations aren't a list of objects with rule_id, resource_id and evaluation_status (and
+    with what the flags of some rules need), where none of them belongs to a rule that can be judged, or without a key.
     """
+    outcomes = cache(lambda: Outcomes(directory))
+    return score_all(evaluations, read_answers(directory), list_standards(outcomes))
+
+
+def score_all(
+    evaluations: Any, answers: Mapping[str, Mapping[str, Any]], standards: Mapping[str, Standard]
+) -> list[Score]:
+    """As `score`, of what is given."""
     if not isinstance(evaluations, list):
         raise DemoError("the evaluations are not a JSON array; give one object per rule and resource")
     for number, row in enumerate(evaluations):
@@ -179,12 +198,12 @@ def score(evaluations: Any, answers: Mapping[str, Mapping[str, Any]]) -> list[Sc
         if missing:
             raise DemoError(f"evaluation {number} lacks {', '.join(sorted(missing))}")
     scores = []
-    for rule_id in POPULATIONS:
+    for rule_id, standard in standards.items():
         rows = [row for row in evaluations if row["rule_id"] == rule_id]
         if rows:
-            scores.append(score_rule(rule_id, rows, answers))
+            scores.append(score_rule(rule_id, standard, rows, answers))
     if not scores:
-        raise DemoError(f"no evaluation of a rule that can be judged ({', '.join(POPULATIONS)}); give at least one")
+        raise DemoError(f"no evaluation of a rule that can be judged ({', '.join(standards)}); give at least one")
     return scores
 
 
@@ -198,9 +217,9 @@ def describe(result: Score) -> str:
         f"{result.rule_id}: precision {percent(result.precision)}, recall {percent(result.recall)},"
         f" F1 {percent(result.f1)} ({result.true_positives} right, {result.false_positives} wrongly flagged,"
         f" {result.false_negatives} missed,"
-        f" {result.paid_anyway} idle with nothing to save, of {result.evaluated} evaluated)",
+        f" {result.paid_anyway} true with nothing to save, of {result.evaluated} evaluated)",
         f"  net savings claimed: ${result.claimed_usd_per_month} a month; true for the same resources:"
-        f" ${result.true_of_flagged_usd_per_month}; true for all waste: ${result.true_of_all_waste_usd_per_month}",
+        f" ${result.true_of_flagged_usd_per_month}; true for all there is: ${result.true_of_all_usd_per_month}",
     ]
     lines += [
         f"  {_WORDS[m.mistake]} {m.resource_id} ({m.evaluation_status}): {m.kind}, {m.reason};"
