@@ -13,6 +13,7 @@ from demo.errors import DemoError
 from demo.generation import generate, is_behind
 from demo.journal import Event, Journal, read_journal, write_journal
 from demo.parameters import Parameters, parse_end
+from demo.routing import Router
 from demo.timeline import draw_horizon
 
 END = parse_end("2026-11-23")
@@ -32,6 +33,7 @@ def told(action: str, details: dict[str, Any]) -> Event:
         ],
         ("Restate", {"period": ["2026-10"], "account": "444455556666", "amount_usd": "1"}),
         ("Restate", {"period": "2020-01", "account": "444455556666", "amount_usd": "1"}),
+        ("Restate", {"period": "2026-11", "account": "444455556666", "amount_usd": "1"}),
         ("Restate", {"period": "2026-10", "account": "999999999999", "amount_usd": "1"}),
         *[("DelayReports", {"hours": hours}) for hours in (True, -1, 1.5, "3", 10**12)],
         ("StopInstances", {}),
@@ -56,3 +58,36 @@ def test_a_delivery_that_was_cut_off_is_finished(tmp_path: Path) -> None:
     assert not part.exists()
     assert (directory / "s3/example-corp-billing/cur/example-hourly/20261201-20270101").is_dir()
     assert not generate(directory, PARAMETERS, also=())
+
+
+def test_a_delivery_for_a_present_that_was_taken_back_leaves_nothing(tmp_path: Path) -> None:
+    directory, fresh = tmp_path / "account", tmp_path / "fresh"
+    for each in (directory, fresh):
+        assert generate(each, PARAMETERS, also=())
+    write_journal(directory, replace(Journal(END), now=END + 12 * 24))
+    assert generate(directory, PARAMETERS, also=())
+    write_journal(directory, Journal(END))
+    assert is_behind(directory)
+    assert generate(directory, PARAMETERS, also=())
+    assert _read_all(directory / "s3") == _read_all(fresh / "s3")
+    assert not is_behind(directory)
+
+
+def _read_all(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_advance_that_can_not_be_delivered_leaves_the_clock(tmp_path: Path) -> None:
+    directory = tmp_path / "account"
+    assert generate(directory, PARAMETERS, also=())
+
+    def fail(_: Path) -> None:
+        raise DemoError("the disk is full")
+
+    router = Router(directory, refresh=fail)
+    with pytest.raises(DemoError, match="disk is full"):
+        router.advance(24)
+    assert router.account.now == END
+    assert read_journal(directory, END) == Journal(END)
+    with pytest.raises(DemoError, match="ask for 1 to"):
+        router.advance(10**9)

@@ -224,3 +224,34 @@ def test_the_journal_is_replayed_on_a_later_clock(estate: Estate) -> None:
     ]
     drawn = draw_estate(estate.parameters, estate.horizon, events)
     assert drawn == act(act(estate, "StopInstances", thing), "TerminateInstances", thing)
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "wanted", "details"),
+    [
+        ("ModifyVolume", Volume, lambda one: one.volume_type == "gp3", {"Size": 10**9}),
+        ("ModifyVolume", Volume, lambda one: one.volume_type == "gp3", {"Size": "much"}),
+        ("ModifyVolume", Volume, lambda one: one.volume_type == "gp3", {"Iops": 80_001}),
+        ("ModifyVolume", Volume, lambda one: one.volume_type == "gp3", {"Iops": 2_999}),
+        ("ModifyVolume", Volume, lambda one: one.volume_type == "gp3", {"Throughput": True}),
+        ("ModifyVolume", Volume, lambda one: one.volume_type == "gp2", {"Iops": 3_000}),
+        ("ModifyVolume", Volume, lambda one: True, {"VolumeType": "gp9"}),
+        ("ModifyDBInstance", Database, lambda one: one.cluster is None, {"AllocatedStorage": 10**6}),
+        ("ModifyDBInstance", Database, lambda one: one.cluster is None, {"StorageType": "floppy"}),
+        ("UpdateFunctionConfiguration", Function, lambda one: True, {"MemorySize": 127}),
+        ("UpdateTable", Table, lambda one: True, {"BillingMode": "PROVISIONED", "ReadCapacityUnits": 0}),
+        ("UpdateTable", Table, lambda one: True, {"BillingMode": "PROVISIONED", "WriteCapacityUnits": 40_001}),
+        ("UpdateService", ContainerService, lambda one: True, {"desiredCount": 5_001}),
+        ("UpdateService", ContainerService, lambda one: True, {"desiredCount": -1}),
+    ],
+)
+def test_what_aws_has_no_room_for_is_refused(
+    estate: Estate,
+    action: str,
+    kind: type[Resource],
+    wanted: Callable[[Any], bool],
+    details: dict[str, Any],
+) -> None:
+    thing = pick(estate, kind, wanted)
+    with pytest.raises(DemoError):
+        act(estate, action, thing, **details)
