@@ -181,6 +181,9 @@ class Product:
         dbt = str(Path(sys.executable).with_name("dbt"))
         return self._finish([dbt, "--no-use-colors", *arguments])
 
+    def python(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self._finish([sys.executable, *arguments])
+
     def build(self) -> None:
         """`dbt build` without unit tests, which don't depend on the data."""
         built = self.dbt("build", "--exclude-resource-type", "unit_test")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -96,10 +96,16 @@ def _list_names(answers: Iterable[str]) -> dict[str, str]:
     return {name: resource_id for name, resource_id in names.items() if resource_id} | {name: name for name in answers}
 
 
-def _name(resource_id: str, names: Mapping[str, str]) -> str:
-    """The key's id of a resource that may be named by its ARN where the key has a short id, or the other way round."""
-    short = resource_id.rsplit("/", 1)[-1]
-    return names.get(resource_id) or names.get(short) or names.get(short.rsplit(":", 1)[-1]) or short
+def find_names(answers: Iterable[str]) -> Callable[[str], str]:
+    """Gives the key's id of a resource that may be named by its ARN where the key has a short id, or the other way
+    round; a name that the key doesn't know comes back short."""
+    names = _list_names(answers)
+
+    def find(resource_id: str) -> str:
+        short = resource_id.rsplit("/", 1)[-1]
+        return names.get(resource_id) or names.get(short) or names.get(short.rsplit(":", 1)[-1]) or short
+
+    return find
 
 
 def _ratio(part: int, whole: int) -> float | None:
@@ -114,12 +120,12 @@ def score_rule(
     A flag on a resource of which all is true but that nothing would be saved (a commitment is paid anyway) counts
     neither way when it claims next to nothing; one that claims money is a false positive.
     """
-    names = _list_names(answers)
+    name = find_names(answers)
     flags: dict[str, Mapping[str, Any]] = {}
     statuses: dict[str, str] = {}
     mistakes = []
     for row in rows:
-        resource_id = _name(str(row["resource_id"]), names)
+        resource_id = name(str(row["resource_id"]))
         status = statuses[resource_id] = str(row["evaluation_status"])
         if status == "flagged":
             flags[resource_id] = row

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from demo.scoring.findings import read_account
+from demo.scoring.findings import find_names, read_account, read_answers
 from demo.scoring.outcomes import Outcomes
 from demo.scoring.proposals import read_plan, read_proposal
 
@@ -67,11 +67,13 @@ def score_commitment(option: Mapping[str, Any], claimed: Decimal, directory: Pat
 
 
 def score_portfolio(
-    proposals: Sequence[Mapping[str, Any]], plans: Sequence[Mapping[str, Any]], claimed: Decimal, directory: Path
+    proposals: Sequence[dict[str, Any]], plans: Sequence[Mapping[str, Any]], claimed: Decimal, directory: Path
 ) -> PortfolioScore:
     """Carry everything out together on the account's own bill. Raises DemoError for proposals that can't be."""
     outcomes = Outcomes(directory)
-    changes, bought = [read_proposal(each) for each in proposals], [read_plan(each) for each in plans]
+    name = find_names(read_answers(directory))
+    changes = [read_proposal(each | {"resource_id": name(str(each.get("resource_id") or ""))}) for each in proposals]
+    bought = [read_plan(each) for each in plans]
     alone = outcomes.save_together(changes, ())
     together = outcomes.save_together(changes, bought) if bought else alone
     return PortfolioScore(len(changes), len(bought), str(claimed), str(together), str(alone))
