@@ -25,7 +25,7 @@ from demo.reports.deliveries import DELAY_ACTION
 from demo.reports.delivering import S3_FOLDER, Deliverer
 from demo.timeline import draw_horizon
 from demo.truth.key import write_answers
-from demo.world.estate import draw_estate
+from demo.world.founding import draw_estate
 
 ACCOUNT_FILE = "account.json"
 ANSWER_FILE = "answer_key.json"

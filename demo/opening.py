@@ -17,7 +17,7 @@ from demo.services import cloudwatch, cost_explorer
 from demo.standing import Account
 from demo.telemetry.truth import Truth
 from demo.timeline import draw_horizon
-from demo.world.estate import draw_estate
+from demo.world.founding import draw_estate
 
 _CHECKOUT = Path(__file__).parents[1]
 Opener = Callable[[Path, int, int], Account]

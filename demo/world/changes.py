@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from demo.errors import DemoError
 from demo.journal import Event
 from demo.randomness import identifier
 from demo.world import quotas
+from demo.world.estate import Estate
 from demo.world.life import Life
 from demo.world.resources import (
     Address,
@@ -32,9 +33,6 @@ from demo.world.resources import (
     Volume,
 )
 from demo.world.sizes import memory_of, vcpus_of
-
-if TYPE_CHECKING:
-    from demo.world.estate import Estate
 
 _Kind = TypeVar("_Kind", bound=Resource)
 _Change = Callable[["Estate", Any, Event], "Estate"]

@@ -19,7 +19,8 @@ from demo.opening import open_account
 from demo.parameters import Parameters, parse_end
 from demo.timeline import draw_horizon
 from demo.world.accounts import Account
-from demo.world.estate import Estate, draw_estate
+from demo.world.estate import Estate
+from demo.world.founding import draw_estate
 from tests.demo.conftest import Served
 
 PARAMETERS = Parameters(

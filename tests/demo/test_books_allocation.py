@@ -21,7 +21,7 @@ from demo.prices import catalog
 from demo.prices.commitments import COMPUTE_PLAN, INSTANCE_PLAN
 from demo.timeline import draw_horizon
 from demo.world.accounts import ANALYTICS, DEVELOPMENT, HOME_REGION, PAYER, PRODUCTION, Account
-from demo.world.estate import SMALLEST_ESTATE, draw_estate
+from demo.world.founding import SMALLEST_ESTATE, draw_estate
 
 ANCHOR = parse_end("2026-11-23")
 

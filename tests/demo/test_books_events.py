@@ -14,7 +14,7 @@ from demo.money import SCALE
 from demo.parameters import Parameters, parse_end
 from demo.timeline import draw_horizon
 from demo.world.accounts import PAYER, PRODUCTION
-from demo.world.estate import SMALLEST_ESTATE, draw_estate
+from demo.world.founding import SMALLEST_ESTATE, draw_estate
 
 PARAMETERS = Parameters(6, parse_end("2026-11-20T00:00:00"), SMALLEST_ESTATE, months=2, hourly_days=60)
 NOW = PARAMETERS.end_hour

@@ -19,7 +19,7 @@ from demo.billing.records import Charge
 from demo.money import SCALE
 from demo.parameters import Parameters, parse_end
 from demo.timeline import INVOICE_HOURS, SUPPORT_HOURS, BillingPeriod, draw_horizon
-from demo.world.estate import SMALLEST_ESTATE, draw_estate
+from demo.world.founding import SMALLEST_ESTATE, draw_estate
 
 # Mid-month; the first billed hours of a month; over a year's end with a summer time change before.
 ENDS = ("2026-11-23T00:00:00", "2026-03-01T09:00:00", "2027-01-14T15:00:00")

@@ -16,7 +16,8 @@ from demo.parameters import Parameters, parse_end
 from demo.prices.commitments import COMPUTE_PLAN
 from demo.timeline import draw_horizon
 from demo.world.accounts import PAYER
-from demo.world.estate import SMALLEST_ESTATE, Estate, draw_estate
+from demo.world.estate import Estate
+from demo.world.founding import SMALLEST_ESTATE, draw_estate
 from demo.world.resources import ContainerService, Database, Function, Instance, Resource, Volume
 
 PARAMETERS = Parameters(5, parse_end("2026-11-20T00:00:00"), SMALLEST_ESTATE, months=2, hourly_days=60)

@@ -21,7 +21,7 @@ from demo.parameters import Parameters, parse_end
 from demo.reports.forms import FORMS
 from demo.reports.spend import SPEND_FOLDER, read_spend
 from demo.timeline import draw_horizon
-from demo.world.estate import SMALLEST_ESTATE
+from demo.world.founding import SMALLEST_ESTATE
 from demo.world.resources import Instance
 
 PARAMETERS = Parameters(

@@ -18,7 +18,8 @@ from demo.telemetry.truth import Truth
 from demo.timeline import draw_horizon
 from demo.wire import Caller
 from demo.world.accounts import account_of
-from demo.world.estate import SMALLEST_ESTATE, Estate, draw_estate
+from demo.world.estate import Estate
+from demo.world.founding import SMALLEST_ESTATE, draw_estate
 from demo.world.resources import Instance, NatGateway, Resource, Table
 from tests.demo.telemetry_world import END
 

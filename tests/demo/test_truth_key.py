@@ -22,7 +22,8 @@ from demo.truth.kinds import SERVICES
 from demo.truth.schedules import find_schedule, follow
 from demo.truth.sizes import find_sizes, name_size
 from demo.truth.spelling import HOURS_PER_MONTH
-from demo.world.estate import SMALLEST_ESTATE, Estate, draw_estate
+from demo.world.estate import Estate
+from demo.world.founding import SMALLEST_ESTATE, draw_estate
 from demo.world.labels import judge
 from demo.world.resources import Database, Instance, Resource, Volume
 

@@ -20,7 +20,7 @@ from demo.truth.account import answer_account, refine
 from demo.truth.optimum import Optimum, find_optimum
 from demo.truth.remainder import LEAST, STEP
 from demo.world.accounts import PRODUCTION, REGIONS
-from demo.world.estate import draw_estate
+from demo.world.founding import draw_estate
 
 PARAMETERS = Parameters(3, parse_end("2026-11-23T00:00:00"), 250, months=2, hourly_days=60)
 LAST = PARAMETERS.end_hour - 6

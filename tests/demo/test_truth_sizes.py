@@ -14,7 +14,8 @@ from demo.timeline import draw_horizon, local_hours
 from demo.truth.schedules import find_schedule, follow
 from demo.truth.sizes import find_sizes, name_size
 from demo.world.demand import Demand
-from demo.world.estate import SMALLEST_ESTATE, Estate, draw_estate
+from demo.world.estate import Estate
+from demo.world.founding import SMALLEST_ESTATE, draw_estate
 from demo.world.labels import find_peak_need, judge
 from demo.world.resources import Instance, Resource, Table, Volume
 

@@ -24,7 +24,7 @@ from demo.prices.compute import spot_rates
 from demo.timeline import draw_horizon
 from demo.world import resources
 from demo.world.accounts import ACCOUNTS, REGIONS, Region
-from demo.world.estate import draw_estate
+from demo.world.founding import draw_estate
 from demo.world.life import Life
 from tests.demo.usage_world import (
     DAILY_OCTOBER,

@@ -13,7 +13,8 @@ from demo.journal import Event
 from demo.parameters import Parameters, parse_end
 from demo.timeline import draw_horizon
 from demo.world.changes import ACTIONS, MONEY_ACTIONS, change
-from demo.world.estate import Estate, draw_estate
+from demo.world.estate import Estate
+from demo.world.founding import draw_estate
 from demo.world.labels import judge
 from demo.world.resources import (
     Address,

@@ -12,7 +12,8 @@ from demo.parameters import Parameters, parse_end
 from demo.timeline import draw_horizon
 from demo.world.accounts import LINKED, PAYER, REGIONS
 from demo.world.demand import ROLES
-from demo.world.estate import SMALLEST_ESTATE, Estate, draw_estate
+from demo.world.estate import Estate
+from demo.world.founding import SMALLEST_ESTATE, draw_estate
 from demo.world.labels import judge
 from demo.world.resources import (
     Address,

@@ -12,7 +12,8 @@ from demo.parameters import Parameters, parse_end
 from demo.timeline import draw_horizon, moment
 from demo.world.background import draw_background
 from demo.world.demand import Demand
-from demo.world.estate import Estate, draw_estate
+from demo.world.estate import Estate
+from demo.world.founding import draw_estate
 from demo.world.labels import bring_work, find_peak_need, find_quiet_hours, judge
 from demo.world.resources import (
     ContainerService,
