@@ -9,89 +9,36 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 
-from flows.building import BuildFailed, build_models
+from flows.building import BuildFailed
+from flows.publishing import REPORTS, build, write_report
+from flows.sources import Row, StepFailed, find_source, load_cloudwatch, load_cost_explorer, load_cur
 from flows.summary import describe_findings
 from ingest.errors import IngestError
-from notebooks.render import ReportFailed, render_report
-
-_REPORTS = Path(__file__).parents[1] / "reports"
-
-
-class StepFailed(Exception):
-    """A step of the flow ended without doing all that was asked; its text is one line per failure."""
-
-
-@task(name="load CUR", persist_result=False)
-def load_cur(source: str) -> list[dict[str, Any]]:
-    """New and changed billing periods; a row per period for the run's artifact."""
-    from ingest.cur.loading import sync_report
-
-    results = sync_report(source)
-    _raise_failures([result.error for result in results if result.error])
-    return [{"partition": each.partition_key, "outcome": each.outcome, "rows": each.row_count} for each in results]
-
-
-@task(name="load Cost Explorer", persist_result=False)
-def load_cost_explorer() -> list[dict[str, Any]]:
-    """The last months' daily costs; a row per month for the run's artifact."""
-    from ingest.cost_explorer import sync_costs
-
-    results = sync_costs()
-    _raise_failures([result.error for result in results if result.error])
-    return [{"partition": each.partition_key, "outcome": "loaded", "rows": each.row_count} for each in results]
-
-
-@task(name="load CloudWatch", persist_result=False)
-def load_cloudwatch() -> list[dict[str, Any]]:
-    """Datapoints since the last collection; a row per account and region for the run's artifact."""
-    from ingest.cloudwatch.loading import collect_metrics
-
-    results = collect_metrics()
-    _raise_failures([result.error for result in results if result.error])
-    return [{"partition": each.partition_key, "outcome": "loaded", "rows": each.datapoint_count} for each in results]
-
-
-@task(name="build models", persist_result=False)
-def build() -> None:
-    """dbt build: seeds, models and data tests."""
-    build_models(get_run_logger().info)
-
-
-@task(name="write report", persist_result=False)
-def write_report() -> Path:
-    """The waste report as HTML in `reports/`."""
-    notebook = Path(__file__).parents[1] / "notebooks" / "waste_report.py"
-    return render_report(notebook, _REPORTS / "waste_report.html", {})
-
-
-def _raise_failures(errors: list[str]) -> None:
-    if errors:
-        raise StepFailed("\n".join(errors))
+from notebooks.render import ReportFailed
 
 
 @flow(name="daily", log_prints=False, persist_result=False, validate_parameters=True)
-def daily(source: str) -> list[str]:
+def daily(source: str | None = None) -> list[str]:
     """Every step in turn. A source that fails doesn't keep the others from loading: the build then stands on what is
     there, each figure with its own as-of time, and the failure is told at the end. Throttling and dropped connections
     are retried where they happen, by boto3; what is left is for a person, or for the next run.
 
     Args:
-        source: the CUR report, as `python -m ingest cur --source`.
+        source: the CUR report, as `python -m ingest cur --source`; TIEOUT_CUR_SOURCE names it where None.
 
     Returns:
         One line per failure of a source; [] where all went well. A build or report that fails is raised.
     """
     log = get_run_logger()
     failures: list[str] = []
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     loads: list[tuple[str, Callable[[], Any]]] = [
-        ("CUR", lambda: load_cur(source)),
+        ("CUR", lambda: load_cur(source or find_source())),
         ("Cost Explorer", load_cost_explorer),
         ("CloudWatch", load_cloudwatch),  # after CUR, which tells the regions
     ]
@@ -105,7 +52,7 @@ def daily(source: str) -> list[str]:
     log.info("building and testing the models")
     build()
     log.info("writing the report")
-    report = write_report()
+    report = write_report(REPORTS)
     for line in failures:
         log.error(line)
     log.info("report: %s", report)
@@ -128,7 +75,7 @@ def main() -> int:
     except (IngestError, StepFailed, BuildFailed, ReportFailed) as error:
         _tell(f"error: {error}", sys.stderr)
         return 1
-    _tell(describe_findings(_REPORTS / "waste_report.html"), sys.stdout)
+    _tell(describe_findings(REPORTS / "waste_report.html"), sys.stdout)
     for line in failures:
         _tell(f"error: {line}", sys.stderr)
     return 1 if failures else 0

@@ -4,6 +4,7 @@ import argparse
 import logging
 import re
 import sys
+from datetime import timedelta
 
 from ingest import database_commands, status
 from ingest.errors import IngestError
@@ -31,12 +32,20 @@ def _build_parser() -> argparse.ArgumentParser:
 
     cur = commands.add_parser("cur", help="load what is new or changed of a Cost & Usage Report")
     cur.add_argument("--source", required=True, help="s3://bucket/prefix/report, or a local folder of the same layout")
-    cur.add_argument("--period", action="append", type=_period, help="only this month (YYYY-MM); may be repeated")
+    cur.add_argument(
+        "--period",
+        action="append",
+        type=_period,
+        help="only this month (YYYY-MM, or open or previous); may be repeated",
+    )
     cur.add_argument("--replace", action="store_true", help="take the place of another report of the same payer")
     cur.set_defaults(run=_run_cur)
 
     cloudwatch = commands.add_parser("cloudwatch", help="collect metrics from where the last collection ended")
     cloudwatch.add_argument("--region", action="append", help="only this region; may be repeated")
+    cloudwatch.add_argument(
+        "--reread-hours", type=_hour_count, default=3, help="ask again so far back for late datapoints (default 3)"
+    )
     cloudwatch.set_defaults(run=_run_cloudwatch)
 
     cost_explorer = commands.add_parser("cost-explorer", help="read the last months' daily costs ($0.01 a request)")
@@ -52,14 +61,20 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _period(text: str) -> str:
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
-        raise argparse.ArgumentTypeError(f"{text} is not a month like 2026-11")
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])|open|previous", text):
+        raise argparse.ArgumentTypeError(f"{text} is not a month like 2026-11, nor open nor previous")
     return text
 
 
 def _month_count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 14:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 14, the months Cost Explorer holds")
+    return int(text)
+
+
+def _hour_count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 24 * 33:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of hours from 1 to {24 * 33}")
     return int(text)
 
 
@@ -76,7 +91,7 @@ def _run_cur(options: argparse.Namespace) -> int:
 def _run_cloudwatch(options: argparse.Namespace) -> int:
     from ingest.cloudwatch.loading import collect_metrics
 
-    results = collect_metrics(options.region)
+    results = collect_metrics(options.region, reread=timedelta(hours=options.reread_hours))
     for result in results:
         if not result.error:
             print(f"{result.partition_key}: {result.series_count} series, {result.datapoint_count:,} datapoints")

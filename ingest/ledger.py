@@ -94,6 +94,19 @@ def hold_lock(name: str, tell_waiting: Callable[[], object]) -> Iterator[None]:
         yield
 
 
+def find_last_load_at() -> datetime | None:
+    """When the newest load of any source was put in place; None where nothing was ever loaded.
+
+    Raises:
+        IngestError: the database can't be reached.
+    """
+    with connect(autocommit=True) as connection:
+        if connection.execute("select to_regclass('raw.loads')").fetchone() == (None,):
+            return None
+        row = connection.execute("select max(loaded_at) from raw.loads").fetchone()
+    return None if row is None else row[0]
+
+
 def begin_load(cursor: Any, source_name: str, partition_key: str, source_uri: str, source_version: str) -> Load:
     """Draw a load id. A load that never commits leaves a hole in the numbers and nothing else."""
     cursor.execute("select nextval(pg_get_serial_sequence('raw.loads', 'load_id'))")

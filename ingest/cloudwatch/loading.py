@@ -20,7 +20,7 @@ SOURCE_NAME = "cloudwatch"
 PERIOD_SECONDS = 3600
 HISTORY_DAYS = 33  # the rules' longest look-back of 32 days, whole
 # Datapoints may still change for a while after their period ends (CloudWatch concepts, metrics retention).
-_REREAD = timedelta(hours=3)
+REREAD = timedelta(hours=3)
 _log = logging.getLogger(__name__)
 
 
@@ -35,12 +35,15 @@ class RegionResult:
     error: str = ""
 
 
-def collect_metrics(regions: list[str] | None = None, now: datetime | None = None) -> list[RegionResult]:
+def collect_metrics(
+    regions: list[str] | None = None, now: datetime | None = None, reread: timedelta = REREAD
+) -> list[RegionResult]:
     """Collect the catalogue's metrics of every account and region, from where the last collection ended.
 
     Args:
         regions: AWS regions; where None, TIEOUT_REGIONS, else the regions that the loaded CUR has charges in.
         now: end of the window (default: this instant), cut down to the hour.
+        reread: how far before the end of the last collection is asked again; a longer one heals what came later still.
 
     Returns:
         One result per account and region; one that fails leaves its earlier points whole and doesn't stop the others.
@@ -57,7 +60,7 @@ def collect_metrics(regions: list[str] | None = None, now: datetime | None = Non
     for account in open_accounts():
         for region in chosen:
             try:
-                results.append(_collect_region(account, region, catalog, end_at))
+                results.append(_collect_region(account, region, catalog, end_at, reread))
             except IngestError as error:
                 results.append(RegionResult(f"{account.account_id}/{region}", error=str(error)))
     return results
@@ -79,7 +82,9 @@ def _find_regions() -> list[str]:
     return sorted({"us-east-1", *(str(row[0]) for row in rows)})
 
 
-def _collect_region(account: Account, region: str, catalog: list[CatalogMetric], end_at: datetime) -> RegionResult:
+def _collect_region(
+    account: Account, region: str, catalog: list[CatalogMetric], end_at: datetime, reread: timedelta
+) -> RegionResult:
     partition_key = f"{account.account_id}/{region}"
     client = account.client("cloudwatch", region)
     series, discovery_requests = discover_series(client, account.account_id, region, catalog)
@@ -95,7 +100,7 @@ def _collect_region(account: Account, region: str, catalog: list[CatalogMetric],
             "create temporary table new_points (series_id bigint, statistic text, period_start_at timestamptz,"
             " value double precision) on commit drop"
         )
-        for start_at, members in _group_by_start(stored, end_at).items():
+        for start_at, members in _group_by_start(stored, end_at, reread).items():
             series_ids = pa.array([series_id for series_id, _ in members], pa.int64())
             asked = [each for _, each in members]
             points = collect_points(client, asked, start_at, end_at, PERIOD_SECONDS, counter)
@@ -164,14 +169,14 @@ _SERIES_COLUMNS = ("account_id", "region", "namespace", "metric_name", "dimensio
 
 
 def _group_by_start(
-    stored: list[tuple[int, datetime | None, Series]], end_at: datetime
+    stored: list[tuple[int, datetime | None, Series]], end_at: datetime, reread: timedelta
 ) -> dict[datetime, list[tuple[int, Series]]]:
     """Series by the instant from which they are asked: a new one from the begin of its history, a known one from a
     little before the end of the last collection."""
     earliest_at = end_at - timedelta(days=HISTORY_DAYS)
     groups: dict[datetime, list[tuple[int, Series]]] = {}
     for series_id, collected_until_at, each in stored:
-        start_at = earliest_at if collected_until_at is None else max(earliest_at, collected_until_at - _REREAD)
+        start_at = earliest_at if collected_until_at is None else max(earliest_at, collected_until_at - reread)
         if start_at < end_at:
             groups.setdefault(start_at, []).append((series_id, each))
     return groups

@@ -10,6 +10,7 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,13 +38,17 @@ class PeriodResult:
     error: str = ""
 
 
-def sync_report(source: str, periods: list[str] | None = None, *, is_replacing: bool = False) -> list[PeriodResult]:
+def sync_report(
+    source: str, periods: list[str] | None = None, *, is_replacing: bool = False, now: datetime | None = None
+) -> list[PeriodResult]:
     """Load what is new or changed of a report, newest period first.
 
     Args:
         source: `s3://bucket/prefix/report` or a local folder of the same layout.
-        periods: only these billing periods (YYYY-MM); all that are delivered where None.
+        periods: only these billing periods: `YYYY-MM`, or `open` and `previous` for the running month and the one
+            before, which need not be delivered yet; all that are delivered where None.
         is_replacing: take the place of another report of the same payer, month by month, instead of refusing.
+        now: what is the running month (default: this instant; months begin at midnight UTC, as AWS's do).
 
     Returns:
         One result a period. A period that fails leaves its earlier rows whole and doesn't stop the others.
@@ -62,11 +67,13 @@ def sync_report(source: str, periods: list[str] | None = None, *, is_replacing: 
         except IngestError as error:
             results.append(PeriodResult(file.key, "failed", error=str(error)))
     delivered = {manifest.period for manifest in manifests}
+    moving = _find_moving_periods(now or datetime.now(UTC))
     for period in periods or []:
-        if period not in delivered:
+        if period not in delivered and period not in moving:
             raise IngestError(f"{store.uri}: no delivery for {period}; delivered are {', '.join(sorted(delivered))}")
+    chosen = {moving.get(period, period) for period in periods} if periods else delivered
     for manifest in sorted(manifests, key=lambda each: each.period, reverse=True):
-        if periods and manifest.period not in periods:
+        if manifest.period not in chosen:
             continue
         # Reports of two accounts may well have the same name.
         partition_key = f"{manifest.owner_account_id}/{manifest.report_name}/{manifest.period}"
@@ -75,6 +82,12 @@ def sync_report(source: str, periods: list[str] | None = None, *, is_replacing: 
         except IngestError as error:
             results.append(PeriodResult(partition_key, "failed", error=str(error)))
     return results
+
+
+def _find_moving_periods(now: datetime) -> dict[str, str]:
+    """The billing periods that are named by where the present stands."""
+    month_start = now.astimezone(UTC).replace(day=1)
+    return {"open": f"{month_start:%Y-%m}", "previous": f"{month_start - timedelta(days=1):%Y-%m}"}
 
 
 def _sync_period(store: ObjectStore, manifest: Manifest, partition_key: str, is_replacing: bool) -> PeriodResult:

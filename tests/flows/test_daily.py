@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from demo.wire import Request, ServiceError
-from flows import daily
+from flows import daily, publishing, sources
 from flows.building import BuildFailed, build_models, find_reasons
 from ingest import cost_explorer
 from ingest.cloudwatch import loading
@@ -36,7 +36,9 @@ def artifacts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str,
     monkeypatch.setattr(daily, "get_run_logger", lambda: logging.getLogger("tests.daily"))
     monkeypatch.setattr(daily, "create_table_artifact", lambda **artifact: kept.append(artifact))
     monkeypatch.setattr(daily, "daily", daily.daily.fn)
-    monkeypatch.setattr(daily, "_REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(daily, "REPORTS", tmp_path / "reports")
+    for module in (sources, publishing):
+        monkeypatch.setattr(module, "get_run_logger", lambda: logging.getLogger("tests.daily"))
     for name in STEPS:
         monkeypatch.setattr(daily, name, getattr(daily, name).fn)
     # The flow's own handler writes to the stderr of its test alone.
@@ -101,11 +103,11 @@ def test_a_source_that_fails_does_not_stop_the_others(
     ] * 3
     assert copied.query("select max(evaluated_at) from marts.fct_rule_evaluations") > before
     assert "What was found" in told.out
-    assert (daily._REPORTS / "waste_report.html").stat().st_size > 10_000
+    assert (daily.REPORTS / "waste_report.html").stat().st_size > 10_000
 
 
 def test_each_months_failure_is_a_line(artifacts: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(source: str) -> list[dict[str, Any]]:
+    def fail(source: str, periods: None = None) -> list[dict[str, Any]]:
         raise daily.StepFailed("October is broken\nSeptember is broken")
 
     monkeypatch.setattr(daily, "load_cur", fail)
@@ -156,7 +158,7 @@ def test_a_build_that_fails_names_the_test(
         assert daily.main() == 1
     (line,) = error_lines(capsys.readouterr().err)
     assert "assert_line_items_tie_out_to_ledger" in line
-    assert not daily._REPORTS.exists()
+    assert not daily.REPORTS.exists()
 
 
 def test_no_database(artifacts: list[dict[str, Any]], product: Product, tmp_path: Path) -> None:

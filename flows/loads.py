@@ -1,0 +1,40 @@
+"""One flow per source, for the schedules of prefect.yaml. Each ends as failed where its source didn't load whole."""
+
+from collections.abc import Callable
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+
+from flows.sources import Row, find_source, load_cloudwatch, load_cost_explorer, load_cur
+
+
+@flow(name="load CUR", persist_result=False)
+def load_bill(periods: list[str] | None = None, source: str | None = None) -> None:
+    """The report's billing periods: `open` and `previous`, months as YYYY-MM, or all that are delivered.
+
+    Args:
+        periods: which; all where None.
+        source: the report, as `python -m ingest cur --source`; TIEOUT_CUR_SOURCE names it where None.
+    """
+    _record("cur", lambda: load_cur(source or find_source(), periods))
+
+
+@flow(name="load Cost Explorer", persist_result=False)
+def load_daily_costs() -> None:
+    """The last months' daily costs."""
+    _record("cost-explorer", load_cost_explorer)
+
+
+@flow(name="load CloudWatch", persist_result=False)
+def load_metrics(reread_hours: int | None = None) -> None:
+    """Datapoints since the last collection.
+
+    Args:
+        reread_hours: how many hours before its end are asked again for late datapoints.
+    """
+    _record("cloudwatch", lambda: load_cloudwatch(reread_hours))
+
+
+def _record(name: str, load: Callable[[], list[Row]]) -> None:
+    rows = load()
+    create_table_artifact(key=f"load-{name}", table=rows, description="What the last run did with each part.")
