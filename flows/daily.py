@@ -16,7 +16,16 @@ from prefect.artifacts import create_table_artifact
 
 from flows.building import BuildFailed
 from flows.publishing import REPORTS, build, write_report
-from flows.sources import Row, StepFailed, find_source, load_cloudwatch, load_cost_explorer, load_cur
+from flows.sources import (
+    Row,
+    StepFailed,
+    find_source,
+    load_cloudwatch,
+    load_cost_explorer,
+    load_cur,
+    load_inventory,
+    load_prices,
+)
 from flows.summary import describe_findings
 from ingest.errors import IngestError
 from notebooks.render import ReportFailed
@@ -40,7 +49,10 @@ def daily(source: str | None = None) -> list[str]:
     loads: list[tuple[str, Callable[[], Any]]] = [
         ("CUR", lambda: load_cur(source or find_source())),
         ("Cost Explorer", load_cost_explorer),
-        ("CloudWatch", load_cloudwatch),  # after CUR, which tells the regions
+        # After CUR, which tells regions and what is in use.
+        ("inventory", load_inventory),
+        ("prices", load_prices),
+        ("CloudWatch", load_cloudwatch),
     ]
     for name, load in loads:
         log.info("%s: loading", name)

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from flows.sources import Row, find_source, load_cloudwatch, load_cost_explorer, load_cur
+from flows.sources import (
+    Row,
+    find_source,
+    load_cloudwatch,
+    load_cost_explorer,
+    load_cur,
+    load_inventory,
+    load_prices,
+)
 
 
 @flow(name="load CUR", persist_result=False)
@@ -33,6 +41,18 @@ def load_metrics(reread_hours: int | None = None) -> None:
         reread_hours: how many hours before its end are asked again for late datapoints.
     """
     _record("cloudwatch", lambda: load_cloudwatch(reread_hours))
+
+
+@flow(name="load inventory", persist_result=False)
+def load_states() -> None:
+    """What exists, in what state, attached to what."""
+    _record("inventory", load_inventory)
+
+
+@flow(name="load prices", persist_result=False)
+def load_offers() -> None:
+    """List prices, Savings Plans rates, reservations, sizes."""
+    _record("prices", load_prices)
 
 
 def _record(name: str, load: Callable[[], list[Row]]) -> None:

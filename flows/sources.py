@@ -59,6 +59,26 @@ def load_cloudwatch(reread_hours: int | None = None) -> list[Row]:
     return _tell(results, lambda each: {"outcome": "loaded", "rows": each.datapoint_count})
 
 
+@task(name="load inventory", persist_result=False)
+def load_inventory() -> list[Row]:
+    """What exists; a row per account, region and kind."""
+    from ingest.inventory.loading import sync_inventory
+
+    with _alone("inventory"):
+        results = sync_inventory()
+    return _tell(results, lambda each: {"outcome": "loaded", "rows": each.row_count})
+
+
+@task(name="load prices", persist_result=False)
+def load_prices() -> list[Row]:
+    """What AWS asks for what the bill uses; a row per kind of price."""
+    from ingest.prices.loading import sync_prices
+
+    with _alone("prices"):
+        results = sync_prices()
+    return _tell(results, lambda each: {"outcome": "loaded", "rows": each.row_count})
+
+
 def find_source() -> str:
     """The CUR report that TIEOUT_CUR_SOURCE names.
 

@@ -52,6 +52,13 @@ def _build_parser() -> argparse.ArgumentParser:
     cost_explorer.add_argument("--months", type=_month_count, default=3, help="current one included (default 3)")
     cost_explorer.set_defaults(run=_run_cost_explorer)
 
+    inventory = commands.add_parser("inventory", help="read what exists: instances, volumes, addresses, databases …")
+    inventory.add_argument("--region", action="append", help="only this region; may be repeated")
+    inventory.set_defaults(run=_run_inventory)
+
+    prices = commands.add_parser("prices", help="read what AWS asks for what the loaded bill uses")
+    prices.set_defaults(run=_run_prices)
+
     state = commands.add_parser("status", help="tell what is loaded and how far it reaches")
     state.add_argument("--json", action="store_true", help="the ledger as JSON")
     state.set_defaults(run=status.run)
@@ -105,6 +112,26 @@ def _run_cost_explorer(options: argparse.Namespace) -> int:
     for result in results:
         if not result.error:
             print(f"{result.partition_key}: {result.row_count} rows, {result.request_count} requests")
+    return _report_failures([result.error for result in results if result.error])
+
+
+def _run_inventory(options: argparse.Namespace) -> int:
+    from ingest.inventory.loading import sync_inventory
+
+    results = sync_inventory(options.region)
+    for result in results:
+        if not result.error:
+            print(f"{result.partition_key}: {result.row_count} resources, {result.request_count} calls")
+    return _report_failures([result.error for result in results if result.error])
+
+
+def _run_prices(_: argparse.Namespace) -> int:
+    from ingest.prices.loading import sync_prices
+
+    results = sync_prices()
+    for result in results:
+        if not result.error:
+            print(f"{result.partition_key}: {result.row_count:,} prices, {result.request_count} calls")
     return _report_failures([result.error for result in results if result.error])
 
 

@@ -134,3 +134,93 @@ create table if not exists raw.cost_explorer_accounts (
     account_name text not null,
     primary key (load_id, account_id)
 );
+
+-- What exists, as the services describe it. A scope is what one call tells: an account, a region, a kind. Its rows are
+-- replaced whole; a refused call leaves the rows of the last good one, and says so in its scope's error.
+create table if not exists raw.inventory_resources (
+    load_id bigint not null,
+    account_id text not null,
+    region text not null,
+    resource_type text not null,            -- seed resource_types
+    resource_id text not null,              -- the short id, as CloudWatch knows it
+    resource_name text,
+    state text,                             -- AWS's word
+    attributes text not null,               -- JSON: COPY from Arrow takes no jsonb
+    primary key (load_id, resource_type, resource_id)
+);
+
+create table if not exists raw.inventory_scopes (
+    account_id text not null,
+    region text not null,
+    resource_type text not null,
+    collected_at timestamptz,               -- last good answer; null where there never was one
+    asked_at timestamptz not null,
+    error text,                             -- why the last call failed; null where it didn't
+    primary key (account_id, region, resource_type)
+);
+
+-- What AWS sells, for what the bill uses. Each table is replaced whole.
+create table if not exists raw.price_on_demand (
+    load_id bigint not null,
+    sku text not null,
+    service_code text not null,
+    region text not null,
+    usage_type text not null,
+    operation text not null,
+    product_family text,
+    instance_type text,
+    operating_system text,
+    database_engine text,
+    deployment_option text,
+    license_model text,
+    volume_type text,
+    vcpu_count numeric,
+    memory_gib numeric,
+    rate numeric not null,                  -- USD a unit, of the first tier
+    unit text not null,
+    effective_at timestamptz,
+    primary key (load_id, sku)
+);
+
+create table if not exists raw.price_instance_types (
+    load_id bigint not null,
+    instance_type text not null,
+    vcpu_count numeric not null,
+    memory_mib numeric not null,
+    architectures text not null,            -- joined by commas
+    is_burstable boolean not null,
+    network_performance text,
+    ebs_baseline_mbps numeric,
+    ebs_baseline_iops numeric,
+    primary key (load_id, instance_type)
+);
+
+create table if not exists raw.price_savings_plan_rates (
+    load_id bigint not null,
+    offering_id text not null,
+    plan_type text not null,
+    duration_seconds bigint not null,
+    payment_option text not null,
+    region text not null,
+    instance_family text,
+    product_type text not null,
+    service_code text not null,
+    usage_type text not null,
+    operation text not null,
+    rate numeric not null,                  -- USD a unit
+    unit text not null
+);
+
+create table if not exists raw.price_reservation_offerings (
+    load_id bigint not null,
+    offering_id text not null,
+    region text not null,
+    instance_type text not null,
+    platform text not null,
+    offering_class text not null,
+    duration_seconds bigint not null,
+    payment_option text not null,
+    upfront numeric not null,               -- USD an instance
+    recurring numeric not null,             -- USD an instance and hour
+    primary key (load_id, offering_id)
+);

@@ -9,12 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest import bulk, database, ledger
+from ingest import bulk, ledger
 from ingest.aws import Account, open_accounts
 from ingest.cloudwatch.catalog import CatalogMetric, read_catalog
 from ingest.cloudwatch.collection import POINTS_SCHEMA, RequestCounter, collect_points
 from ingest.cloudwatch.discovery import Series, discover_series
 from ingest.errors import IngestError
+from ingest.regions import find_regions
 
 SOURCE_NAME = "cloudwatch"
 PERIOD_SECONDS = 3600
@@ -55,7 +56,7 @@ def collect_metrics(
     ledger.refuse_other_origin()
     catalog = read_catalog()
     end_at = (now or datetime.now(UTC)).replace(minute=0, second=0, microsecond=0)
-    chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split() or _find_regions()
+    chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split() or find_regions()
     results = []
     for account in open_accounts():
         for region in chosen:
@@ -64,22 +65,6 @@ def collect_metrics(
             except IngestError as error:
                 results.append(RegionResult(f"{account.account_id}/{region}", error=str(error)))
     return results
-
-
-def _find_regions() -> list[str]:
-    """Regions the loaded CUR names; us-east-1 always, because the global services report there."""
-    with database.connect() as connection:
-        rows = connection.execute(
-            r"""
-            select distinct region
-            from (
-                select coalesce(attributes ->> 'product_region', attributes ->> 'product_region_code') as region
-                from raw.cur_attributes
-            ) as regions
-            where region ~ '^[a-z]{2}(-[a-z]+)+-\d+$'
-            """
-        ).fetchall()
-    return sorted({"us-east-1", *(str(row[0]) for row in rows)})
 
 
 def _collect_region(

@@ -1,0 +1,1 @@
+"""What exists, as the services describe it: state, size, attachments, names."""
