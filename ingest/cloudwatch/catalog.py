@@ -8,6 +8,7 @@ from ingest.errors import IngestError
 
 _CATALOG = Path(__file__).parents[2] / "seeds" / "metric_catalog.csv"
 STATISTICS = ("Average", "Maximum", "Minimum", "Sum", "SampleCount")
+PERIODS = ("3600", "86400")  # S3 reports its storage once a day; everything else is kept by the hour
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,14 @@ class CatalogMetric:
     dimension_names: frozenset[str]  # exactly these: other combinations are other aggregates of the same data
     resource_dimensions: tuple[str, ...]  # their values name the resource, joined by "/" where there are several
     statistics: tuple[str, ...]
+    period_seconds: int = 3600
 
 
 def read_catalog(path: Path = _CATALOG) -> list[CatalogMetric]:
     """The catalogue's rows.
 
     Raises:
-        IngestError: the file isn't there, lacks a column, or names a statistic that isn't collected.
+        IngestError: the file isn't there, lacks a column, or names a statistic or period that isn't collected.
     """
     try:
         with path.open(newline="") as file:
@@ -43,6 +45,7 @@ def read_catalog(path: Path = _CATALOG) -> list[CatalogMetric]:
                 dimension_names=frozenset(row["dimension_names"].split("|")),
                 resource_dimensions=tuple(row["resource_dimension"].split("|")),
                 statistics=tuple(row["statistics"].split("|")),
+                period_seconds=_read_period(path, number, row["period_seconds"]),
             )
         except (KeyError, AttributeError) as error:
             raise IngestError(f"{path}, line {number}: column {error} is missing") from error
@@ -55,3 +58,9 @@ def read_catalog(path: Path = _CATALOG) -> list[CatalogMetric]:
             raise IngestError(f"{path}, line {number}: resource_dimension is not among dimension_names")
         metrics.append(metric)
     return metrics
+
+
+def _read_period(path: Path, number: int, text: str) -> int:
+    if text not in PERIODS:
+        raise IngestError(f"{path}, line {number}: period_seconds {text!r} is not one of {', '.join(PERIODS)}")
+    return int(text)

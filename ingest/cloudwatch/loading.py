@@ -18,7 +18,6 @@ from ingest.errors import IngestError
 from ingest.regions import find_regions
 
 SOURCE_NAME = "cloudwatch"
-PERIOD_SECONDS = 3600
 HISTORY_DAYS = 33  # the rules' longest look-back of 32 days, whole
 # Datapoints may still change for a while after their period ends (CloudWatch concepts, metrics retention).
 REREAD = timedelta(hours=3)
@@ -85,12 +84,13 @@ def _collect_region(
             "create temporary table new_points (series_id bigint, statistic text, period_start_at timestamptz,"
             " value double precision) on commit drop"
         )
-        for start_at, members in _group_by_start(stored, end_at, reread).items():
+        load.row_count = 0
+        for window, members in _group_by_window(stored, end_at, reread).items():
             series_ids = pa.array([series_id for series_id, _ in members], pa.int64())
             asked = [each for _, each in members]
-            points = collect_points(client, asked, start_at, end_at, PERIOD_SECONDS, counter)
+            points = collect_points(client, asked, window.start_at, window.end_at, window.period_seconds, counter)
             _copy_points(cursor, points, series_ids)
-        load.row_count = _merge_points(cursor, load.load_id)
+            load.row_count += _merge_points(cursor, window.period_seconds, load.load_id)
         cursor.execute(
             """
             update raw.cloudwatch_series set collected_until_at = $1::timestamptz
@@ -153,18 +153,33 @@ def _store_series(cursor: Any, series: list[Series]) -> list[tuple[int, datetime
 _SERIES_COLUMNS = ("account_id", "region", "namespace", "metric_name", "dimensions", "resource_id")
 
 
-def _group_by_start(
+@dataclass(frozen=True)
+class _Window:
+    """What is asked for at once: both edges on an edge of the period."""
+
+    period_seconds: int
+    start_at: datetime
+    end_at: datetime
+
+
+def _group_by_window(
     stored: list[tuple[int, datetime | None, Series]], end_at: datetime, reread: timedelta
-) -> dict[datetime, list[tuple[int, Series]]]:
-    """Series by the instant from which they are asked: a new one from the begin of its history, a known one from a
-    little before the end of the last collection."""
+) -> dict[_Window, list[tuple[int, Series]]]:
+    """Series by the window in which they are asked: a new one from the begin of its history, a known one from a little
+    before the end of the last collection; whole periods only."""
     earliest_at = end_at - timedelta(days=HISTORY_DAYS)
-    groups: dict[datetime, list[tuple[int, Series]]] = {}
+    groups: dict[_Window, list[tuple[int, Series]]] = {}
     for series_id, collected_until_at, each in stored:
         start_at = earliest_at if collected_until_at is None else max(earliest_at, collected_until_at - reread)
-        if start_at < end_at:
-            groups.setdefault(start_at, []).append((series_id, each))
+        seconds = each.metric.period_seconds
+        window = _Window(seconds, _cut_down(start_at, seconds), _cut_down(end_at, seconds))
+        if window.start_at < window.end_at:
+            groups.setdefault(window, []).append((series_id, each))
     return groups
+
+
+def _cut_down(instant: datetime, seconds: int) -> datetime:
+    return datetime.fromtimestamp(instant.timestamp() // seconds * seconds, UTC)
 
 
 def _copy_points(cursor: Any, points: Iterator[pa.RecordBatch], series_ids: pa.Array) -> None:
@@ -181,8 +196,9 @@ def _copy_points(cursor: Any, points: Iterator[pa.RecordBatch], series_ids: pa.A
 _NEW_POINTS_SCHEMA = POINTS_SCHEMA.remove(0).insert(0, pa.field("series_id", pa.int64()))
 
 
-def _merge_points(cursor: Any, load_id: int) -> int:
-    """One row per series and period out of its statistics; a point that was there already is brought up to date."""
+def _merge_points(cursor: Any, period_seconds: int, load_id: int) -> int:
+    """One row per series and period out of its statistics; a point that was there already is brought up to date.
+    Empties `new_points`; returns the number of rows."""
     cursor.execute(
         """
         insert into raw.cloudwatch_datapoints (
@@ -207,10 +223,12 @@ def _merge_points(cursor: Any, load_id: int) -> int:
             sample_count = excluded.sample_count,
             load_id = excluded.load_id
         """,
-        (PERIOD_SECONDS, load_id),
+        (period_seconds, load_id),
     )
     cursor.execute("select count(*) from (select distinct series_id, period_start_at from new_points) as points")
-    return int(cursor.fetchone()[0])
+    count = int(cursor.fetchone()[0])
+    cursor.execute("truncate new_points")
+    return count
 
 
 def _find_extent(cursor: Any, account_id: str, region: str) -> tuple[datetime | None, datetime | None]:

@@ -25,7 +25,12 @@ described as (
         instance_type,
         operating_system,
         name_tag,
-        is_ec2_instance_usage,
+        environment_tag,
+        database_engine,
+        deployment_option,
+        usage_component,
+        purchase_option,
+        protected_reason,
         count(*) as line_item_count,
         min(usage_start_at) as first_billed_at,
         max(usage_start_at) as last_started_at,
@@ -39,7 +44,12 @@ described as (
         instance_type,
         operating_system,
         name_tag,
-        is_ec2_instance_usage
+        environment_tag,
+        database_engine,
+        deployment_option,
+        usage_component,
+        purchase_option,
+        protected_reason
 ),
 
 counted as (
@@ -64,10 +74,22 @@ billed as (
         )[1] as line_item_region,
         min(first_billed_at) as first_billed_at,
         max(last_billed_at) as last_billed_at,
-        min(first_billed_at) filter (where is_ec2_instance_usage) as first_instance_hour_at,
-        max(last_billed_at) filter (where is_ec2_instance_usage) as last_instance_hour_at,
+        min(first_billed_at) filter (where usage_component = 'instance_hours') as first_instance_hour_at,
+        max(last_billed_at) filter (where usage_component = 'instance_hours') as last_instance_hour_at,
         (array_agg(instance_type order by last_started_at desc) filter (where instance_type <> ''))[1]
             as instance_type,
+        (array_agg(database_engine order by last_started_at desc) filter (where usage_component = 'instance_hours'))[1]
+            as database_engine,
+        (array_agg(deployment_option order by last_started_at desc) filter (where usage_component = 'instance_hours'))[
+            1
+        ] as deployment_option,
+        (array_agg(environment_tag order by last_started_at desc) filter (where environment_tag <> ''))[1]
+            as environment,
+        (array_agg(protected_reason order by last_started_at desc) filter (where protected_reason <> ''))[1]
+            as protected_reason,
+        -- Bought on the Spot market, as far as its newest instance hour tells.
+        (array_agg(purchase_option order by last_started_at desc) filter (where usage_component = 'instance_hours'))[1]
+        = 'spot' as is_spot,
         (array_agg(operating_system order by last_started_at desc) filter (where operating_system <> ''))[1]
             as operating_system,
         (array_agg(name_tag order by last_started_at desc) filter (where name_tag <> ''))[1] as resource_name
@@ -108,7 +130,12 @@ select
     billed.last_instance_hour_at,
     billed.instance_type,
     billed.operating_system,
+    billed.database_engine,
+    billed.deployment_option,
+    billed.environment,
+    billed.protected_reason,
     billed.resource_name,
+    coalesce(billed.is_spot, false) as is_spot,
     -- An ARN says its region itself; a plain id is as unique as AWS makes it.
     coalesce(
         case

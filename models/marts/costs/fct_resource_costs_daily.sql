@@ -21,7 +21,7 @@ select
             line_item_type,
             charge_class,
             purchase_option,
-            is_ec2_instance_usage
+            usage_component
         )
     ) as resource_cost_id,
     billing_period_start_date,
@@ -34,9 +34,9 @@ select
     line_item_type,
     charge_class,
     purchase_option,
-    coalesce(is_ec2_instance_usage, false) as is_ec2_instance_usage,
+    usage_component,
     count(*) as line_item_count,
-    sum(usage_quantity) filter (where is_ec2_instance_usage) as instance_hours,
+    sum(usage_quantity) filter (where usage_component = 'instance_hours') as instance_hours,
     trim_scale(sum(unblended_cost_usd)) as unblended_cost_usd,
     trim_scale(sum(blended_cost_usd)) as blended_cost_usd,
     trim_scale(sum(amortized_cost_usd)) as amortized_cost_usd,
@@ -56,4 +56,4 @@ group by
     line_item_type,
     charge_class,
     purchase_option,
-    is_ec2_instance_usage
+    usage_component

@@ -16,7 +16,9 @@ renamed as (
         attributes ->> 'product_product_name' as product_name,
         attributes ->> 'product_volume_api_name' as volume_type,
         attributes ->> 'product_database_engine' as database_engine,
+        attributes ->> 'product_deployment_option' as deployment_option,
         attributes ->> 'resource_tags_user_name' as name_tag,
+        attributes ->> 'resource_tags_user_environment' as environment_tag,
 
         -- everything else that AWS delivered
         attributes
