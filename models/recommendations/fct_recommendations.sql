@@ -20,6 +20,10 @@ cost_quality as (
     select * from {{ ref('int_account_cost_quality') }}
 ),
 
+resource_types as (
+    select * from {{ ref('resource_types') }}
+),
+
 as_of as (
     select * from {{ ref('int_as_of_instants_found') }}
 )
@@ -62,4 +66,8 @@ cross join as_of
 inner join rules on evaluations.rule_id = rules.rule_id
 inner join resources on evaluations.resource_key = resources.resource_key
 left join accounts on resources.account_id = accounts.account_id
-left join cost_quality on resources.account_id = cost_quality.account_id
+left join resource_types on resources.resource_type = resource_types.resource_type
+left join cost_quality
+    on
+        resources.account_id = cost_quality.account_id
+        and resource_types.cost_explorer_service_name = cost_quality.service_name

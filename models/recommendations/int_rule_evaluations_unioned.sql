@@ -3,3 +3,19 @@
 {{ config(materialized='table', schema='intermediate', contract={'enforced': false}) }}
 
 select * from {{ ref('rec_idle_ec2_instances') }}
+union all
+select * from {{ ref('rec_idle_rds_instances') }}
+union all
+select * from {{ ref('rec_idle_load_balancers') }}
+union all
+select * from {{ ref('rec_idle_nat_gateways') }}
+union all
+select * from {{ ref('rec_unattached_ebs_volumes') }}
+union all
+select * from {{ ref('rec_unattached_elastic_ips') }}
+union all
+select * from {{ ref('rec_upgradable_gp2_volumes') }}
+union all
+select * from {{ ref('rec_overprovisioned_ec2_instances') }}
+union all
+select * from {{ ref('rec_overprovisioned_rds_instances') }}

@@ -1,11 +1,11 @@
 -- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
 {{ config(materialized='table') }}
 
--- How far an account's EC2 compute cost can be trusted over the last look-back: one disputed day makes it disputed,
--- days within the reporting lag are left out, everything else must be reconciled. One row per account.
+-- How far an account's cost can be trusted over the last look-back: one disputed day makes it disputed, days within the
+-- reporting lag are left out, everything else must be reconciled. One row per account and Cost Explorer service, and one
+-- per account for all services together (service_name null).
 with reconciliation as (
     select * from {{ ref('fct_cost_reconciliation_daily') }}
-    where service_name = 'Amazon Elastic Compute Cloud - Compute'
 ),
 
 as_of as (
@@ -13,9 +13,7 @@ as_of as (
 ),
 
 lookback as (
-    select max(threshold_value) filter (where threshold_name = 'lookback_days')::integer as lookback_days
-    from {{ ref('recommendation_thresholds') }}
-    where rule_id = 'idle_ec2_instances'
+    select max(window_days) as lookback_days from {{ ref('utilization_windows') }}
 ),
 
 recent as (
@@ -28,6 +26,7 @@ recent as (
 
 select
     account_id,
+    service_name,
     case
         when bool_or(reconciliation_status = 'disputed') then 'disputed'
         when bool_or(reconciliation_status = 'provisional' and difference_cause like 'missing_in_%') then 'provisional'
@@ -35,4 +34,4 @@ select
         else 'provisional'
     end as cost_quality
 from recent
-group by account_id
+group by grouping sets ((account_id, service_name), (account_id))
