@@ -19,19 +19,8 @@ attributes as (
 
 line_item_types as (
     select * from {{ ref('line_item_types') }}
-),
-
--- A resource is protected by the first tag of its line items that says so.
-protected as (
-    select distinct on (attributes.load_id, attributes.attributes_id)
-        attributes.load_id,
-        attributes.attributes_id,
-        protecting_tags.reason as protected_reason
-    from attributes
-    inner join {{ ref('protecting_tags') }} as protecting_tags
-        on attributes.attributes ->> protecting_tags.tag_column ~* protecting_tags.tag_value_pattern
-    order by attributes.load_id, attributes.attributes_id, protecting_tags.tag_column
 )
+
 
 select
     line_items.*,
@@ -43,7 +32,6 @@ select
     attributes.database_engine,
     attributes.deployment_option,
     attributes.product_name,
-    protected.protected_reason,
     -- Split cost allocation repeats an instance's cost once more per container (CUR user guide, split line items).
     line_items.operation in ('EKSPod-EC2', 'ECSTask-EC2') as is_split_cost_copy,
     -- What of a resource is paid for: the hours of a machine end when it is stopped, its storage doesn't.
@@ -79,10 +67,6 @@ left join attributes
     on
         line_items.load_id = attributes.load_id
         and line_items.attributes_id = attributes.attributes_id
-left join protected
-    on
-        line_items.load_id = protected.load_id
-        and line_items.attributes_id = protected.attributes_id
 left join line_item_types
     on
         line_items.line_item_type = line_item_types.line_item_type

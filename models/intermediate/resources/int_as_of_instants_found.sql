@@ -1,3 +1,6 @@
+-- A table: the bill is read once for it, and not again for each model and test that asks.
+{{ config(materialized='table') }}
+
 -- How far each source reaches. One row; an instant is null where its source has nothing.
 with line_items as (
     select max(used_until_at) as costs_as_of_at

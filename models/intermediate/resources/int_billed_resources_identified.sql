@@ -30,7 +30,8 @@ described as (
         deployment_option,
         usage_component,
         purchase_option,
-        protected_reason,
+        load_id,
+        attributes_id,
         count(*) as line_item_count,
         min(usage_start_at) as first_billed_at,
         max(usage_start_at) as last_started_at,
@@ -49,16 +50,26 @@ described as (
         deployment_option,
         usage_component,
         purchase_option,
-        protected_reason
+        load_id,
+        attributes_id
+),
+
+protected as (
+    select * from {{ ref('int_attributes_protected') }}
 ),
 
 counted as (
     select
-        *,
+        described.*,
+        protected.protected_reason,
         sum(line_item_count) over (partition by account_id, billed_resource_id, service_code)
             as service_line_item_count,
         sum(line_item_count) over (partition by account_id, billed_resource_id, region) as region_line_item_count
     from described
+    left join protected
+        on
+            described.load_id = protected.load_id
+            and described.attributes_id = protected.attributes_id
 ),
 
 billed as (
