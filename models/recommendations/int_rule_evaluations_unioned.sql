@@ -19,3 +19,7 @@ union all
 select * from {{ ref('rec_overprovisioned_ec2_instances') }}
 union all
 select * from {{ ref('rec_overprovisioned_rds_instances') }}
+union all
+select * from {{ ref('rec_schedulable_ec2_instances') }}
+union all
+select * from {{ ref('rec_schedulable_rds_instances') }}

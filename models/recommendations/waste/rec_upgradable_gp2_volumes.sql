@@ -5,27 +5,6 @@ with subjects as (
     where rule_id = 'upgradable_gp2_volumes'
 ),
 
-utilization as (
-    select * from {{ ref('fct_resource_utilization') }}
-    where namespace = 'AWS/EBS'
-),
-
-used as (
-    select
-        resource_key,
-        window_days,
-        max(completeness_ratio) as completeness_ratio,
-        max(days_observed) as days_observed,
-        count(distinct metric_name) filter (where metric_name in ('VolumeReadBytes', 'VolumeWriteBytes')) as metric_count
-    from utilization
-    group by resource_key, window_days
-),
-
--- Each hour's traffic, both directions together.
-throughput as (
-    select * from {{ ref('int_volume_throughput_windows') }}
-),
-
 rates as (
     select * from {{ ref('int_volume_rates_found') }}
 ),
@@ -33,13 +12,10 @@ rates as (
 measured as (
     select
         subjects.*,
-        used.completeness_ratio,
-        throughput.busiest_hour_mibps,
         rates.gp2_usd_per_gib_month,
         rates.gp3_usd_per_gib_month,
         rates.gp3_usd_per_iops_month,
         rates.gp3_usd_per_mibps_month,
-        subjects.inventory_attributes ->> 'attached_instance_id' is not null as is_attached,
         subjects.inventory_attributes ->> 'volume_type' as volume_type,
         (subjects.inventory_attributes ->> 'size_gib')::integer as size_gib,
         (subjects.thresholds ->> 'included_iops')::numeric as included_iops,
@@ -48,31 +24,18 @@ measured as (
         (subjects.thresholds ->> 'gp2_maximum_iops')::numeric as gp2_maximum_iops,
         (subjects.thresholds ->> 'gp2_maximum_throughput_mibps')::numeric as gp2_maximum_throughput_mibps,
         (subjects.thresholds ->> 'gp2_slow_up_to_gib')::numeric as gp2_slow_up_to_gib,
-        (subjects.thresholds ->> 'hourly_average_share_ratio')::numeric as hourly_average_share_ratio,
-        floor(coalesce(used.days_observed, 0))::integer as days_observed
+        subjects.days_billed as days_observed
     from subjects
-    left join used
-        on
-            subjects.resource_key = used.resource_key
-            and subjects.lookback_days = used.window_days
-    left join throughput
-        on
-            subjects.resource_key = throughput.resource_key
-            and subjects.lookback_days = throughput.window_days
     left join rates on subjects.region = rates.region
 ),
 
+-- What gp2 gives by its size is kept, whether it is used or not: nobody can notice the change.
 needed as (
     select
         *,
-        -- What gp2 gives by its size is kept, whether it is used or not.
         greatest(included_iops, least(size_gib * gp2_iops_per_gib, gp2_maximum_iops)) as needed_iops,
-        -- A small gp2 volume gives no more than gp3 includes; an hour's average hides peaks, so only a busiest hour
-        -- far below what is included needs no more.
         case
-            when size_gib <= gp2_slow_up_to_gib or not is_attached then included_throughput_mibps
-            when busiest_hour_mibps <= included_throughput_mibps * hourly_average_share_ratio
-                then included_throughput_mibps
+            when size_gib <= gp2_slow_up_to_gib then included_throughput_mibps
             else gp2_maximum_throughput_mibps
         end as needed_throughput_mibps
     from measured
@@ -97,15 +60,7 @@ judged as (
             )
         ) as savings_usd_per_month,
         coalesce(gp3_cost_usd_per_month >= gp2_cost_usd_per_month, false) as is_seen_working,
-        coalesce(
-            gp3_cost_usd_per_month is not null
-            and (
-                not is_attached
-                or size_gib <= gp2_slow_up_to_gib
-                or (days_observed >= minimum_observed_days and completeness_ratio >= minimum_completeness_ratio)
-            ),
-            false
-        ) as is_seen_enough
+        is_inventory_known and gp3_cost_usd_per_month is not null as is_seen_enough
     from priced
 ),
 
@@ -118,7 +73,7 @@ decided as (
             when waiver_reason is not null then 'waived'
             when is_seen_working then 'passed'
             when is_new then 'too_early'
-            when not is_inventory_known or not is_seen_enough then 'insufficient_data'
+            when not is_seen_enough then 'insufficient_data'
             else 'flagged'
         end as evaluation_status
     from judged
@@ -129,7 +84,8 @@ select
     resource_key,
     evaluation_status,
     case evaluation_status
-        when 'not_applicable' then coalesce('Not a gp2 volume but ' || nullif(volume_type, 'gp2'), 'Not there any more') || '.'
+        when 'not_applicable'
+            then coalesce('Not a gp2 volume but ' || nullif(volume_type, 'gp2'), 'Not there any more') || '.'
         when 'waived' then 'Waived: ' || waiver_reason
         when 'too_early'
             then 'Billed for less than ' || minimum_observed_days || ' days; judged once it has been there that long.'
@@ -138,11 +94,7 @@ select
                 case
                     when not is_inventory_known
                         then 'EC2 was not asked for volumes (permission ec2:DescribeVolumes), so its size is unknown.'
-                    when gp3_cost_usd_per_month is null then 'AWS''s prices of its region were not read.'
-                    else
-                        'CloudWatch shows ' || days_observed || ' days of its traffic; ' || minimum_observed_days
-                        || ' days with at least ' || round(minimum_completeness_ratio * 100)
-                        || ' % of the hours are needed.'
+                    else 'AWS''s prices of its region were not read; run `python -m ingest prices`.'
                 end
         when 'passed' then 'gp3 with what it needs (' || round(needed_iops) || ' IOPS) would cost no less.'
         else
@@ -154,12 +106,10 @@ select
         'size_gib', size_gib,
         'needed_iops', round(needed_iops),
         'needed_throughput_mibps', round(needed_throughput_mibps),
-        'busiest_hour_mibps', round(busiest_hour_mibps::numeric, 4),
         'gp2_list_cost_usd_per_month', trim_scale(round(gp2_cost_usd_per_month, 4)),
         'gp3_list_cost_usd_per_month', trim_scale(round(gp3_cost_usd_per_month, 4)),
         'days_observed', days_observed,
         'days_needed', minimum_observed_days,
-        'completeness_ratio', completeness_ratio,
         'cost_days', cost_days,
         'thresholds', cited_thresholds
     ) as evidence,
@@ -168,13 +118,6 @@ select
     lookback_days,
     savings_usd_per_month as gross_savings_usd_per_month,
     savings_usd_per_month as net_savings_usd_per_month,
-    -- By arithmetic where its size alone decides; else how whole the observation is and how much of the look-back.
-    case
-        when evaluation_status = 'flagged'
-            then
-                case
-                    when not is_attached or size_gib <= gp2_slow_up_to_gib then 1
-                    else trim_scale(round(completeness_ratio * least(1, days_observed / lookback_days::numeric), 4))
-                end
-    end as confidence_ratio
+    -- Arithmetic on what AWS promises of both types: nothing is guessed.
+    case when evaluation_status = 'flagged' then 1::numeric end as confidence_ratio
 from decided
