@@ -7,7 +7,7 @@ import atexit
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, LiteralString, TypeVar
@@ -96,10 +96,21 @@ def fetch_rows(
             f"a database connection was lost or none came free ({_first_line(error)})", ASK_FOR_LESS
         ) from error
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)[0]
-        column = ".".join(str(part) for part in found["loc"])
-        reason = f"a mart isn't what its contract says (column {column}: {found['msg']})"
-        raise DataNotReady(reason, BUILD_THE_MARTS) from error
+        raise _broken_contract(error) from error
+
+
+def read_documents(documents: Sequence[Mapping[str, object]], row_type: type[Row]) -> list[Row]:
+    """Rows that a statement brought as JSON objects, as `row_type`. Raises `DataNotReady` where they don't fit."""
+    try:
+        return [row_type.model_validate(document) for document in documents]
+    except ValidationError as error:
+        raise _broken_contract(error) from error
+
+
+def _broken_contract(error: ValidationError) -> DataNotReady:
+    found = error.errors(include_url=False, include_input=False)[0]
+    column = ".".join(str(part) for part in found["loc"])
+    return DataNotReady(f"a mart isn't what its contract says (column {column}: {found['msg']})", BUILD_THE_MARTS)
 
 
 def close_pool() -> None:

@@ -109,7 +109,7 @@ def draw_bars(amounts: Sequence[Decimal | None], kinds: Sequence[str | None]) ->
 
 def name_resource(found: Recommendation) -> str:
     """What people call the resource: its Name tag, else its id."""
-    return found.resource_name or found.resource_id or found.resource_key
+    return found.resource_name or found.resource_id or found.recommendation_id
 
 
 def build_evidence(found: Recommendation) -> str:

@@ -105,7 +105,7 @@ def _sum_up(scores: list[scoring.Score]) -> str:
         for name in ("true_positives", "false_positives", "false_negatives")
     )
     claimed, true, best = (
-        sum(Decimal(getattr(score, name)) for score in scores)
+        sum((Decimal(getattr(score, name)) for score in scores), Decimal(0))
         for name in ("claimed_usd_per_month", "true_of_flagged_usd_per_month", "true_of_all_usd_per_month")
     )
     return (

@@ -1,0 +1,60 @@
+"""Commitments on sale, beside one another and at every size."""
+
+from app.database import fetch_rows
+from app.rows import CommitmentOption, CommitmentStrategy, CurvePoint
+
+
+def get_commitment_options(usage_basis: str = "after_actions") -> list[CommitmentOption]:
+    """The best size of every commitment on sale, most saving first.
+
+    Args:
+        usage_basis: `as_is`, or `after_actions`: what remains after the other findings.
+    """
+    return fetch_rows(
+        """
+        select
+            commitment_option_id, usage_basis, commitment_type, rule_id, payer_account_id, commitment_name, region,
+            instance_family, instance_type, platform, term_years, payment_option, hourly_commitment_usd,
+            reserved_instance_count, upfront_cost_usd, recurring_cost_usd_per_month, commitment_cost_usd_per_month,
+            total_commitment_cost_usd, eligible_on_demand_cost_usd_per_month, covered_on_demand_cost_usd_per_month,
+            net_savings_usd_per_month, net_savings_usd_per_year, net_savings_usd_over_term, coverage_ratio,
+            utilization_ratio, savings_ratio, break_even_months, break_even_utilization_ratio, lookback_days,
+            hours_observed, is_recommended, confidence_ratio, evaluated_at
+        from marts.fct_commitment_options
+        where usage_basis = %(usage_basis)s
+        order by net_savings_usd_per_month desc, commitment_option_id
+        """,
+        {"usage_basis": usage_basis},
+        row_type=CommitmentOption,
+    )
+
+
+def get_commitment_curve(commitment_option_id: str) -> list[CurvePoint]:
+    """What a commitment would have saved from none to twice its best size; [] for an unknown one."""
+    return fetch_rows(
+        """
+        select point_number, hourly_commitment_usd, net_savings_usd_per_month, coverage_ratio, utilization_ratio
+        from marts.fct_commitment_curves
+        where commitment_option_id = %(commitment_option_id)s
+        order by point_number
+        """,
+        {"commitment_option_id": commitment_option_id},
+        row_type=CurvePoint,
+    )
+
+
+def get_commitment_strategies(usage_basis: str = "after_actions") -> list[CommitmentStrategy]:
+    """The ways of committing, most saving first. They cover the same usage: only one is to be taken."""
+    return fetch_rows(
+        """
+        select
+            commitment_strategy_id, usage_basis, payer_account_id, commitment_type, rule_id, term_years,
+            payment_option, commitment_count, hourly_commitment_usd, upfront_cost_usd, recurring_cost_usd_per_month,
+            total_commitment_cost_usd, net_savings_usd_per_month, net_savings_usd_per_year, is_recommended
+        from marts.fct_commitment_strategies
+        where usage_basis = %(usage_basis)s
+        order by net_savings_usd_per_month desc, commitment_strategy_id
+        """,
+        {"usage_basis": usage_basis},
+        row_type=CommitmentStrategy,
+    )
