@@ -13,13 +13,18 @@ from pydantic import BaseModel, Field
 
 from app import queries
 from app.database import close_pool
-from app.envelope import Envelope, Page, Quality, SavingsTotals
+from app.envelope import Envelope, fill_envelope
 from app.problems import document_problems, handle_problems
-from app.quality import describe_findings_quality, judge_findings, judge_reconciliation
-from app.rows import Recommendation
+from app.rows import (
+    CommitmentRecommendation,
+    PortfolioItem,
+    Recommendation,
+    RightsizingRecommendation,
+    ScheduleRecommendation,
+)
 
 DESCRIPTION = """
-What AWS costs, what of it is waste, and how sure that is.
+Five answers about what AWS costs, each with its sentence, its findings, their evidence, and how sure they are.
 
 * **Money is a decimal string** (`"70.0800000000"`), exact to the last digit of the bill; names say unit and period
   (`net_savings_usd_per_month`). Read it with a decimal type, not a binary float. Ratios are numbers of 0–1.
@@ -30,7 +35,7 @@ What AWS costs, what of it is waste, and how sure that is.
 """
 
 
-class WasteParameters(queries.RecommendationFilters):
+class Parameters(queries.RecommendationFilters):
     """Filters and paging. A parameter that isn't known is refused: a misspelt filter must not widen the answer."""
 
     limit: int = Field(default=queries.DEFAULT_LIMIT, ge=1, le=queries.MAXIMUM_LIMIT, description="Items on a page.")
@@ -74,28 +79,55 @@ def tell_readiness() -> Health:
     return Health()
 
 
-@app.get("/api/v1/ai/resources/waste-analysis", tags=["ai"], responses=document_problems(400, 422, 503))
-def analyze_waste(parameters: Annotated[WasteParameters, Query()]) -> Envelope[Recommendation, SavingsTotals]:
+Asked = Annotated[Parameters, Query()]
+_PROBLEMS = document_problems(400, 422, 503)
+
+
+@app.get("/api/v1/ai/resources/waste-analysis", tags=["ai"], responses=_PROBLEMS)
+def analyze_waste(parameters: Asked) -> Envelope[Recommendation]:
     """Resources that cost money for nothing: what to do, what it saves per month, how sure, and the evidence.
 
     Order: net savings, highest first. `totals` covers all pages.
     """
     found = queries.get_waste_recommendations(parameters.to_filters(), parameters.limit, parameters.cursor)
-    sources = queries.get_data_quality()
-    status = (
-        judge_findings(found.totals)
-        if found.totals.count
-        else judge_reconciliation(queries.get_reconciliation_summary())
-    )
-    return Envelope(
-        as_of=queries.get_as_of(),
-        quality=Quality(status=status, sources=sources, finding=describe_findings_quality(found.totals, sources)),
-        totals=SavingsTotals(
-            count=found.totals.count,
-            gross_savings_usd_per_month=found.totals.gross_savings_usd_per_month,
-            net_savings_usd_per_month=found.totals.net_savings_usd_per_month,
-            unknown_savings_count=found.totals.unknown_savings_count,
-        ),
-        items=found.items,
-        page=Page(limit=parameters.limit, next_cursor=found.next_cursor),
-    )
+    return fill_envelope("waste", found, parameters.limit)
+
+
+@app.get("/api/v1/ai/resources/rightsizing", tags=["ai"], responses=_PROBLEMS)
+def analyze_rightsizing(parameters: Asked) -> Envelope[RightsizingRecommendation]:
+    """EC2 and RDS instances larger than their work: the size that fits under each of Compute Optimizer's presets.
+
+    Order: net savings, highest first. `totals` covers all pages.
+    """
+    found = queries.get_rightsizing_recommendations(parameters.to_filters(), parameters.limit, parameters.cursor)
+    return fill_envelope("rightsizing", found, parameters.limit)
+
+
+@app.get("/api/v1/ai/commitments/optimization", tags=["ai"], responses=_PROBLEMS)
+def optimize_commitments(parameters: Asked) -> Envelope[CommitmentRecommendation]:
+    """Savings Plans or reservations worth buying, sized on what remains after the other answers are carried out.
+
+    Order: net savings, highest first. `totals` covers all pages.
+    """
+    found = queries.get_commitment_recommendations(parameters.to_filters(), parameters.limit, parameters.cursor)
+    return fill_envelope("commitments", found, parameters.limit)
+
+
+@app.get("/api/v1/ai/portfolio/optimization", tags=["ai"], responses=_PROBLEMS)
+def optimize_portfolio(parameters: Asked) -> Envelope[PortfolioItem]:
+    """Every finding with what it adds to all others, and what all of them are worth together, each dollar once.
+
+    Order: net savings, highest first. `totals` covers all pages.
+    """
+    found = queries.get_portfolio_items(parameters.to_filters(), parameters.limit, parameters.cursor)
+    return fill_envelope("portfolio", found, parameters.limit)
+
+
+@app.get("/api/v1/ai/workloads/scheduling", tags=["ai"], responses=_PROBLEMS)
+def schedule_workloads(parameters: Asked) -> Envelope[ScheduleRecommendation]:
+    """EC2 and RDS instances that are quiet in the same hours of every week, with the schedule that follows.
+
+    Order: net savings, highest first. `totals` covers all pages.
+    """
+    found = queries.get_schedule_recommendations(parameters.to_filters(), parameters.limit, parameters.cursor)
+    return fill_envelope("schedules", found, parameters.limit)
