@@ -53,8 +53,8 @@ app: setup  ## open the pages at http://localhost:8501
 api: setup  ## serve the API at http://localhost:8000 (docs at /docs)
 	$(BIN)/uvicorn app.api:app --host 127.0.0.1 --port 8000
 
-report: setup  ## write the waste report to reports/
-	$(BIN)/python -m notebooks.render waste_report --output reports/waste_report.html
+report: setup  ## write the monthly report to reports/
+	$(BIN)/python -m notebooks.render monthly_report --output reports/monthly_report.html
 
 lint: .venv/.installed-dev  ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .

@@ -59,7 +59,7 @@ class Envelope(BaseModel, Generic[Item]):
 
 
 def fill_envelope(answer_id: str, found: RecommendationPage[Item], limit: int) -> Envelope[Item]:
-    """A page of findings as an answer: one of the five (`waste`, `rightsizing`, …), with its as-of times and quality."""
+    """A page of findings as one of the five answers (`waste`, `rightsizing`, …), with as-of times and quality."""
     sources = queries.get_data_quality()
     status = (
         judge_findings(found.totals)

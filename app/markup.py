@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.evidence import list_measures, list_thresholds
-from app.rows import Recommendation
+from app.rows import Answer, OccupancyHour, Recommendation
 from app.words import (
     MEANING_OF_COST_QUALITY,
     UNKNOWN,
@@ -79,6 +79,47 @@ def build_note(text: str) -> str:
     return f'<p class="tieout-note">{escape_html(text)}</p>'
 
 
+def build_answer(answer: Answer | None) -> str:
+    """One of the five answers, as a page begins with it."""
+    if answer is None:
+        return build_note("No answer yet: the models haven't been built with data.")
+    return (
+        f'<section class="tieout-answer"><p class="tieout-question">{escape_html(answer.question)}</p>'
+        f'<p class="tieout-sentence">{escape_html(answer.sentence)}</p></section>'
+    )
+
+
+def build_week(hours: Sequence[OccupancyHour], quiet_ranges: Sequence[Sequence[int]]) -> str:
+    """A week as 7 × 24 cells: the darker, the more weeks saw work in that hour; a frame where it can be off.
+
+    An hour that was never seen is hatched: it isn't quiet, it is unknown.
+    """
+    seen = {hour.hour_of_week: hour for hour in hours}
+    off = {hour for start, end in quiet_ranges for hour in range(start, end)}
+    head = "".join(f'<th scope="col">{hour:02d}</th>' for hour in range(24))
+    rows = ""
+    for day, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")):
+        cells = ""
+        for clock in range(24):
+            place = day * 24 + clock
+            found = seen.get(place)
+            kinds = "tieout-hour" + (" tieout-hour-off" if place in off else "")
+            if found is None:
+                cells += f'<td class="{kinds} tieout-hour-unseen" title="{name} {clock:02d}:00: never seen"></td>'
+                continue
+            title = (
+                f"{name} {clock:02d}:00: at work in {found.weeks_active_count} of {found.weeks_observed_count} weeks"
+                + (", can be off" if place in off else "")
+            )
+            share = f"{float(found.occupancy_ratio):.2f}"
+            cells += f'<td class="{kinds}" style="--share: {share}" title="{escape_html(title)}"></td>'
+        rows += f'<tr><th scope="row">{name}</th>{cells}</tr>'
+    return (
+        '<div class="tieout-scroll"><table class="tieout-week"><thead><tr><th></th>'
+        f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
 def build_steps(text: str | None) -> str:
     """Guided steps: `1. … 2. …` in one text becomes a numbered list; any other text stays as its author set it."""
     parts = _STEP.split(text or "")
@@ -136,6 +177,7 @@ def build_evidence(found: Recommendation) -> str:
         build_facts(
             [
                 ("Net savings per month", show_money(found.net_savings_usd_per_month)),
+                ("Net savings per year", show_money(found.net_savings_usd_per_year)),
                 ("Gross savings per month", show_money(found.gross_savings_usd_per_month)),
                 ("Confidence", show_ratio(found.confidence_ratio)),
                 ("Risk", show_word(found.risk)),
@@ -154,7 +196,7 @@ def build_evidence(found: Recommendation) -> str:
         "<h4>Which resource, and as of when</h4>",
         build_facts(
             [
-                ("Resource", show_text(found.resource_id)),
+                *([("Resource", show_text(found.resource_id))] if found.resource_key else []),
                 ("Type", show_text(found.resource_description or found.resource_type)),
                 ("Service", show_text(found.service_name)),
                 ("Account", show_account(found.account_id, found.account_name)),

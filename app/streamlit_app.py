@@ -13,6 +13,11 @@ page = st.navigation(
     [
         st.Page("app_pages/overview.py", title="Overview", default=True),
         st.Page("app_pages/waste.py", title="Waste"),
+        st.Page("app_pages/rightsizing.py", title="Rightsizing"),
+        st.Page("app_pages/commitments.py", title="Commitments"),
+        st.Page("app_pages/schedules.py", title="Schedules"),
+        st.Page("app_pages/portfolio.py", title="Portfolio"),
+        st.Page("app_pages/assistant.py", title="Assistant"),
     ],
     position="top",
 )

@@ -27,8 +27,21 @@ SOURCE_WORDS = {
     "cur": "Cost and Usage Report",
     "cloudwatch": "CloudWatch",
     "cost_explorer": "Cost Explorer",
+    "inventory": "Inventory",
+    "prices": "Prices",
 }
 _SPELLING = {"cpu": "CPU", "ebs": "EBS", "ec2": "EC2", "rds": "RDS", "elb": "ELB", "iops": "IOPS", "io": "I/O"}
+COMMITMENT_WORDS = {
+    "compute_savings_plan": "Compute Savings Plan",
+    "ec2_instance_savings_plan": "EC2 Instance Savings Plans",
+    "ec2_reserved_instance": "EC2 Reserved Instances",
+}
+BASIS_WORDS = {"after_actions": "what remains after the other findings", "as_is": "the account as it is"}
+OVERLAP_WORDS = {
+    "none": "nothing else saves it",
+    "removed_as_waste": "another finding removes the resource",
+    "resized_first": "another finding makes the machine smaller first",
+}
 MEANING_OF_COST_QUALITY = {
     "reconciled": "the costs agree with Cost Explorer",
     "provisional": "the costs can still change: the bill of these days isn't final, or can't be compared yet",
@@ -57,6 +70,21 @@ def show_ratio(ratio: Decimal | None) -> str:
     if ratio is None:
         return UNKNOWN
     return f"{(ratio * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)} %"
+
+
+def show_share(ratio: Decimal | None) -> str:
+    """A ratio of 0–1 as a percentage with a tenth: `13.8 %`."""
+    if ratio is None:
+        return UNKNOWN
+    return f"{(ratio * 100).quantize(Decimal('0.1'), rounding=ROUND_HALF_UP)} %"
+
+
+def show_decimal(number: Decimal | None, digits: int = 1) -> str:
+    """A number with at most so many decimals, and none that says nothing: `62.5`, `8`."""
+    if number is None:
+        return UNKNOWN
+    text = f"{number.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP):,f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
 def show_count(count: int | None) -> str:

@@ -87,7 +87,7 @@ def main() -> int:
     except (IngestError, StepFailed, BuildFailed, ReportFailed) as error:
         _tell(f"error: {error}", sys.stderr)
         return 1
-    _tell(describe_findings(REPORTS / "waste_report.html"), sys.stdout)
+    _tell(describe_findings(REPORTS / "monthly_report.html"), sys.stdout)
     for line in failures:
         _tell(f"error: {line}", sys.stderr)
     return 1 if failures else 0

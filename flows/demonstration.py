@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app import queries
-from demo import scoring
 from demo.errors import DemoError
 from demo.generation import generate
 from demo.parameters import Parameters, parse_end
 from flows import daily
+from flows.judging import describe, judge
 from ingest import environment, ledger
 from ingest.errors import IngestError
 
@@ -37,7 +36,7 @@ def main() -> int:
             _point_at(account)
             code = daily.main()
         if code == 0:
-            sys.stdout.write(_judge() + "\n")
+            sys.stdout.write(describe(judge(_DIRECTORY)) + "\n")
             sys.stdout.write(f"\nDone in {time.monotonic() - started:.0f} s.\n")
     except (IngestError, DemoError) as error:
         sys.stderr.write(f"error: {error}\n")
@@ -74,36 +73,6 @@ def _point_at(account: dict[str, Any]) -> None:
         TIEOUT_ASSUME_ROLE_ARNS=",".join(account["role_arns"]),
         TIEOUT_CUR_SOURCE=account["cur_source"],
     )
-
-
-def _judge() -> str:
-    """Precision and recall of each rule, and its savings beside the true fall of the bill."""
-    statuses = ["flagged", "passed", "not_applicable", "too_early", "insufficient_data", "waived"]
-    savings = {}
-    cursor = None
-    while True:
-        page = queries.get_waste_recommendations(limit=queries.MAXIMUM_LIMIT, cursor=cursor)
-        savings.update({(item.rule_id, item.resource_key): item.net_savings_usd_per_month for item in page.items})
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    evaluations = [
-        {
-            "rule_id": verdict.rule_id,
-            "resource_id": verdict.resource_id,
-            "evaluation_status": verdict.evaluation_status,
-            "net_savings_usd_per_month": savings.get((verdict.rule_id, verdict.resource_key)),
-        }
-        for verdict in queries.get_rule_evaluations(statuses, limit=1_000_000)
-    ]
-    scores = scoring.score(evaluations, _DIRECTORY)
-    heading = ["", "How right it is (the simulated account's answer key, which no model reads)"]
-    explanation = (
-        "The rule asks, as Compute Optimizer does, for a CPU that never reaches 5 % in 32 days: one update run\n"
-        "clears a machine, so it misses more than it flags wrongly (docs/accuracy.md). Net savings leave out what\n"
-        "other usage would take over from a commitment: they are a lower bound."
-    )
-    return "\n".join([*heading, *(scoring.describe(score) for score in scores), explanation])
 
 
 if __name__ == "__main__":

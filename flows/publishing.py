@@ -22,9 +22,9 @@ def build() -> None:
 
 @task(name="write report", persist_result=False)
 def write_report(reports: Path = REPORTS) -> Path:
-    """The waste report as HTML in `reports`."""
-    notebook = Path(__file__).parents[1] / "notebooks" / "waste_report.py"
-    return render_report(notebook, reports / "waste_report.html", {})
+    """The monthly report as HTML in `reports`."""
+    notebook = Path(__file__).parents[1] / "notebooks" / "monthly_report.py"
+    return render_report(notebook, reports / "monthly_report.html", {})
 
 
 @flow(name="build marts", persist_result=False)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from app import queries
 from app.rows import MonthlyCost, ReconciliationSummary
-from app.words import count_things, show_date, show_money, show_month, show_ratio, show_time, show_word
+from app.words import show_date, show_money, show_month, show_ratio, show_time, show_word
 
 _TOP_FINDINGS = 3
 
 
 def describe_findings(report: Path) -> str:
-    """Spend, how it ties out, potential, the dearest findings, how sure they are, what wasn't judged, where to look.
+    """The five answers, spend, how it ties out, the dearest findings, how sure they are, what wasn't judged.
 
     Args:
         report: the HTML report that this run wrote.
@@ -18,25 +18,23 @@ def describe_findings(report: Path) -> str:
     Returns:
         Lines for a terminal. Every figure is read from the marts; nothing is computed here.
     """
-    months = queries.get_costs_monthly()
-    page = queries.get_waste_recommendations(limit=_TOP_FINDINGS)
     judged = queries.get_rule_evaluation_totals()
     as_of = queries.get_as_of()
-    lines = ["", "What was found", "--------------"]
-    lines += [_describe_month(month) for month in months[-3:]]
+    lines = ["", "Five answers", "------------"]
+    lines += [f"{answer.answer_order}. {answer.sentence}" for answer in queries.get_answers()]
+    lines += ["", "What they stand on", "------------------"]
+    lines += [_describe_month(month) for month in queries.get_costs_monthly()[-3:]]
     lines += _describe_reconciliation(queries.get_reconciliation_summary())
     lines += [
-        f"Waste: {count_things(page.totals.count, 'finding')}, worth "
-        f"{show_money(page.totals.gross_savings_usd_per_month)} a month at list price; the bill falls by at least "
-        f"{show_money(page.totals.net_savings_usd_per_month)} a month (hours under a commitment count nothing).",
-        f"Judged: {judged.judged_count} resources; {judged.undecided_count} can't be judged yet, "
-        f"{judged.waived_count} waived, {judged.not_applicable_count} not running.",
+        f"Verdicts: {judged.judged_count} reached; {judged.undecided_count} can't be reached yet, "
+        f"{judged.waived_count} waived, {judged.not_applicable_count} not applicable.",
+        "Savings are net: what a commitment pays for anyway counts nothing, so the bill falls by at least as much.",
     ]
-    for item in page.items:
+    for item in queries.get_portfolio_items(limit=_TOP_FINDINGS).items:
         name = item.resource_name or item.resource_id
         lines += [
             f"  - {show_money(item.net_savings_usd_per_month)} a month: {item.rule_name} {name} "
-            f"({item.resource_description}, {item.account_name or item.account_id}, {item.region}), "
+            f"({item.resource_description}, {item.account_name or item.account_id}, {item.region or 'all regions'}), "
             f"{show_ratio(item.confidence_ratio)} sure.",
             f"    {item.finding}",
         ]
@@ -46,6 +44,7 @@ def describe_findings(report: Path) -> str:
         f"Report:  {report.resolve().as_uri()}",
         "Pages:   make app   (http://localhost:8501)",
         "API:     make api   (http://localhost:8000/docs)",
+        "MCP:     .venv/bin/python -m app.mcp_server   (docs/mcp.md)",
     ]
     return "\n".join(lines)
 

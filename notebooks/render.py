@@ -1,6 +1,6 @@
 """Render a notebook of this folder to one HTML file: jupytext → papermill → nbconvert, code hidden, no network needed.
 
-`python -m notebooks.render waste_report --output reports/ -p account_id 123456789012`
+`python -m notebooks.render monthly_report --output reports/ -p account_id 123456789012`
 
 The executed notebook stays beside the HTML, so that a figure can be traced to the code that showed it.
 """

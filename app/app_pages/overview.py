@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import queries
 from app.frame import show_as_of, show_figures, show_nothing_loaded, show_table
-from app.markup import Column, build_note, draw_bars, mark_status
+from app.markup import Column, build_answer, build_note, draw_bars, mark_status
 from app.quality import describe_findings_quality, describe_stale_sources, judge_reconciliation
 from app.rows import SourceQuality
 from app.words import (
@@ -40,11 +40,15 @@ show_as_of(as_of)
 
 months = queries.get_costs_monthly()
 reconciliation = queries.get_reconciliation_summary()
-waste = queries.get_waste_recommendations(limit=1).totals
+everything = queries.get_portfolio_items(limit=1).totals
+total = next((part for part in queries.get_portfolio() if part.recommendation_category == "total"), None)
 sources = queries.get_data_quality()
 
 if as_of.costs is None:
     show_nothing_loaded()
+
+for answer in queries.get_answers():
+    st.html(build_answer(answer))
 
 spend = [
     (
@@ -58,9 +62,9 @@ show_figures(
     [
         *spend,
         (
-            "Waste, net per month",
-            show_money(waste.net_savings_usd_per_month),
-            f"How far the bill falls without the waste: {count_things(waste.count, 'finding')}.",
+            "Potential per month",
+            show_money(total.counted_net_savings_usd_per_month if total else None),
+            f"How far the bill falls, each dollar once: {count_things(everything.count, 'finding')}.",
         ),
         (
             "Ties out through",
@@ -185,7 +189,7 @@ else:
     st.html(build_note("Nothing has been compared: Cost Explorer or the Cost and Usage Report was never loaded."))
 
 st.subheader("What could be saved, and how sure that is")
-savings = queries.get_savings_by_rule("waste")
+savings = queries.get_savings_by_rule()
 if savings:
     show_table(
         [
@@ -208,8 +212,8 @@ if savings:
             for rule in savings
         ],
     )
-    st.html(build_note(describe_findings_quality(waste, [])))
-    st.page_link("app_pages/waste.py", label="All findings with their evidence")
+    st.html(build_note(describe_findings_quality(everything, [])))
+    st.page_link("app_pages/portfolio.py", label="All findings with their evidence →")
 else:
     st.html(build_note("No rule has found anything."))
 

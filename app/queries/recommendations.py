@@ -242,8 +242,8 @@ def get_recommendation(recommendation_id: str) -> Recommendation | None:
     return rows[0] if rows else None
 
 
-def get_savings_by_rule(category: str) -> list[RuleSavings]:
-    """Savings and range of confidence of each rule of `category` with findings still to be done, dearest first."""
+def get_savings_by_rule(category: str | None = None) -> list[RuleSavings]:
+    """Savings and confidence of each rule (of `category`; None: all) with findings to be done, dearest first."""
     return fetch_rows(
         """
         select
@@ -255,7 +255,7 @@ def get_savings_by_rule(category: str) -> list[RuleSavings]:
             min(confidence_ratio) as lowest_confidence_ratio,
             max(confidence_ratio) as highest_confidence_ratio
         from marts.fct_recommendations
-        where recommendation_category = %(category)s
+        where (%(category)s::text is null or recommendation_category = %(category)s)
             and status in ('open', 'accepted', 'scheduled')
         group by rule_id
         order by sum(net_savings_usd_per_month) desc nulls last, rule_id

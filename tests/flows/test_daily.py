@@ -103,7 +103,7 @@ def test_a_source_that_fails_does_not_stop_the_others(
     ] * 3
     assert copied.query("select max(evaluated_at) from marts.fct_rule_evaluations") > before
     assert "What was found" in told.out
-    assert (daily.REPORTS / "waste_report.html").stat().st_size > 10_000
+    assert (daily.REPORTS / "monthly_report.html").stat().st_size > 10_000
 
 
 def test_each_months_failure_is_a_line(artifacts: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def test_demonstration(tmp_path: Path) -> None:
         assert len(re.findall(r"^Spend in ", output, re.MULTILINE)) == 3
         assert re.search(r"idle_ec2_instances: precision \d+\.\d %, recall \d+\.\d %", output), output
         assert re.search(r"^Done in \d+ s\.$", output, re.MULTILINE)
-        assert (copy / "reports" / "waste_report.html").stat().st_size > 10_000
+        assert (copy / "reports" / "monthly_report.html").stat().st_size > 10_000
         with database.connect() as connection:
             sources = connection.execute("select source_name, is_fresh from marts.data_quality order by 1").fetchall()
         assert sources == [("cloudwatch", True), ("cost_explorer", True), ("cur", True)]

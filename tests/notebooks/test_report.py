@@ -1,4 +1,4 @@
-"""The waste report, rendered by the product's own command from a real PostgreSQL."""
+"""The monthly report, rendered by the product's own command from a real PostgreSQL."""
 
 import json
 import subprocess
@@ -49,12 +49,12 @@ def report(folder: Path, databases: dict[str, dict[str, str]], tmp_path_factory:
     specification = {"argv": ["/bin/false"], "display_name": "Python 3", "language": "python"}
     (kernels / "kernels/python3/kernel.json").write_text(json.dumps(specification))
     machine = {**databases["filled"], "JUPYTER_PATH": str(kernels), "JUPYTER_PREFER_ENV_PATH": "0"}
-    command = [sys.executable, "-m", "notebooks.render", "waste_report", "--output", str(folder)]
+    command = [sys.executable, "-m", "notebooks.render", "monthly_report", "--output", str(folder)]
     ended = subprocess.run(command, cwd=ROOT, env=machine, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.strip() == str(folder / "waste_report.html")
+    assert ended.stdout.strip() == str(folder / "monthly_report.html")
     assert "without encryption" not in ended.stderr
-    return (folder / "waste_report.html").read_text(encoding="utf-8")
+    return (folder / "monthly_report.html").read_text(encoding="utf-8")
 
 
 def test_it_opens_without_a_network_and_runs_nothing(report: str) -> None:
@@ -88,7 +88,7 @@ def test_it_says_what_finance_asks(report: str) -> None:
 
 def test_code_is_hidden_and_kept_beside(report: str, folder: Path) -> None:
     assert "queries.get_" not in report
-    notebook = json.loads((folder / "waste_report.ipynb").read_text())
+    notebook = json.loads((folder / "monthly_report.ipynb").read_text())
     assert any("queries.get_" in "".join(cell["source"]) for cell in notebook["cells"])
 
 
@@ -99,8 +99,8 @@ def test_names_from_aws_stay_text(report: str) -> None:
 
 def test_parameters_narrow_it(tmp_path: Path, filled: None) -> None:
     arguments = ["-p", "account_id", invented.LAB, "-p", "minimum_savings_usd_per_month", "1"]
-    assert render.main(["waste_report", "--output", str(tmp_path), *arguments]) == 0
-    text = Reader((tmp_path / "waste_report.html").read_text()).text
+    assert render.main(["monthly_report", "--output", str(tmp_path), *arguments]) == 0
+    text = Reader((tmp_path / "monthly_report.html").read_text()).text
     assert f"Account {invented.LAB} · findings from $1.00 a month" in text
     assert "1 finding would lower the bill by $140.16 a month" in text
     assert "There is no day yet on which all costs agree with Cost Explorer." in text
@@ -109,7 +109,7 @@ def test_parameters_narrow_it(tmp_path: Path, filled: None) -> None:
 
 
 def test_a_report_of_nothing(tmp_path: Path, empty: None) -> None:
-    assert render.main(["waste_report", "--output", str(tmp_path / "new" / "own.html")]) == 0
+    assert render.main(["monthly_report", "--output", str(tmp_path / "new" / "own.html")]) == 0
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700, "a bill is nobody else's business"
     text = Reader((tmp_path / "new" / "own.html").read_text()).text
     assert "Costs as of unknown" in text
@@ -119,29 +119,29 @@ def test_a_report_of_nothing(tmp_path: Path, empty: None) -> None:
 def test_without_a_database_one_line_and_the_old_report_stays(
     tmp_path: Path, unreachable: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "waste_report.html").write_text("yesterday's")
-    assert render.main(["waste_report", "--output", str(tmp_path)]) == 1
+    (tmp_path / "monthly_report.html").write_text("yesterday's")
+    assert render.main(["monthly_report", "--output", str(tmp_path)]) == 1
     told = capfd.readouterr().err
-    assert told.splitlines()[-1].startswith("error: waste_report.py: ")
+    assert told.splitlines()[-1].startswith("error: monthly_report.py: ")
     assert "make up" in told
     assert "Traceback" not in told
-    assert (tmp_path / "waste_report.html").read_text() == "yesterday's"
+    assert (tmp_path / "monthly_report.html").read_text() == "yesterday's"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".waste")] == []
 
 
 def test_a_misspelt_parameter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(render.ReportFailed, match="no parameter acount_id; there are: account_id, minimum_savings"):
-        render.render_report(ROOT / "notebooks/waste_report.py", tmp_path / "r.html", {"acount_id": "1"})
+        render.render_report(ROOT / "notebooks/monthly_report.py", tmp_path / "r.html", {"acount_id": "1"})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_such_notebook(tmp_path: Path) -> None:
-    with pytest.raises(render.ReportFailed, match="no such notebook; there are: waste_report"):
+    with pytest.raises(render.ReportFailed, match="no such notebook; there are: monthly_report"):
         render.render_report(tmp_path / "x.py", tmp_path / "r.html")
 
 
 def test_the_notebook_declares_its_parameters() -> None:
-    text = (ROOT / "notebooks/waste_report.py").read_text()
+    text = (ROOT / "notebooks/monthly_report.py").read_text()
     cell = text.split('# %% tags=["parameters"]')[1].split("# %%")[0]
     assert "account_id" in cell
     assert "minimum_savings_usd_per_month" in cell

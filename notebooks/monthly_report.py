@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   title: "Tieout: waste report"
+#   title: "Tieout: monthly report"
 #   jupytext:
 #     text_representation:
 #       extension: .py
@@ -12,9 +12,9 @@
 # ---
 
 # %% [markdown]
-# # Waste report
+# # Monthly report
 #
-# What was spent, whether it ties out with Cost Explorer, what of it is waste, and how sure that is.
+# What was spent, whether it ties out with Cost Explorer, what could be saved, and how sure that is.
 # Every figure comes from the marts as they stood at the times below; nothing is computed in this report.
 
 # %% tags=["parameters"]
@@ -28,7 +28,7 @@ import pandas as pd
 from IPython.display import HTML, display
 
 from app import queries
-from app.markup import build_evidence, build_note, draw_bars, mark_status, name_resource
+from app.markup import build_answer, build_evidence, build_note, draw_bars, mark_status, name_resource
 from app.quality import describe_findings_quality, describe_stale_sources
 from app.words import (
     count_things,
@@ -38,6 +38,7 @@ from app.words import (
     show_money,
     show_month,
     show_ratio,
+    show_share,
     show_source,
     show_text,
     show_time,
@@ -59,7 +60,9 @@ filters = queries.RecommendationFilters(
 as_of = queries.get_as_of()
 months = queries.get_costs_monthly(account)
 reconciliation = queries.get_reconciliation_summary(account)
-found = queries.get_waste_recommendations(filters, FINDINGS_LISTED)
+found = queries.get_portfolio_items(filters, FINDINGS_LISTED)
+answers = queries.get_answers()
+portfolio = queries.get_portfolio()
 sources = queries.get_data_quality()
 undecided = queries.get_rule_evaluations(["insufficient_data", "too_early", "waived"], account, limit=500)
 
@@ -78,6 +81,14 @@ display(
 )
 
 # %% [markdown]
+# ## The five answers
+#
+# Of all accounts and findings, whatever this report was narrowed to.
+
+# %%
+display(HTML("".join(build_answer(answer) for answer in answers) or build_answer(None)))
+
+# %% [markdown]
 # ## In short
 
 # %%
@@ -90,9 +101,8 @@ in_short += [
     f"The costs agree with Cost Explorer, on whole days, through {show_date(reconciliation.last_reconciled_date)}."
     if reconciliation.last_reconciled_date
     else "There is no day yet on which all costs agree with Cost Explorer.",
-    f"{count_things(found.totals.count, 'finding')} would lower the bill by "
-    f"{show_money(found.totals.net_savings_usd_per_month)} a month "
-    f"(gross {show_money(found.totals.gross_savings_usd_per_month)}, before commitments).",
+    f"{count_things(found.totals.count, 'finding')} together, each dollar once, would lower the bill by at least "
+    f"{show_money(found.totals.counted_net_savings_usd_per_month)} a month.",
     describe_findings_quality(found.totals, sources),
 ]
 if found.totals.unknown_savings_count:
@@ -208,10 +218,10 @@ if reconciliation.disputed:
     )
 
 # %% [markdown]
-# ## What could be saved
+# ## What all of it is worth together
 #
-# Net savings: how far the bill falls without the waste. What a commitment pays for anyway isn't counted; it is in the
-# gross savings. Confidence is the rule's own, 0–100 %.
+# Each dollar once: what is stopped or deleted is neither resized nor scheduled nor upgraded, a schedule on a resized
+# machine saves hours of the smaller one, commitments are sized on what remains.
 
 # %%
 display(
@@ -219,6 +229,44 @@ display(
         pd.DataFrame(
             [
                 {
+                    "Answer": show_word(part.recommendation_category).capitalize(),
+                    "Findings": show_count(part.recommendation_count),
+                    "On their own, per month": show_money(part.net_savings_usd_per_month),
+                    "Counted, per month": show_money(part.counted_net_savings_usd_per_month),
+                    "Counted, per year": show_money(part.counted_net_savings_usd_per_year),
+                    "Overlap": show_money(part.overlap_usd_per_month),
+                    "Share of what can be optimized": show_share(part.savings_ratio),
+                }
+                for part in portfolio
+            ]
+        ),
+        numbers=[
+            "Findings",
+            "On their own, per month",
+            "Counted, per month",
+            "Counted, per year",
+            "Overlap",
+            "Share of what can be optimized",
+        ],
+        short=["Answer"],
+    )
+    if portfolio
+    else HTML(build_note("Nothing has been built."))
+)
+
+# %% [markdown]
+# ## What could be saved
+#
+# Net savings: how far the bill falls with the finding alone. What a commitment pays for anyway isn't counted; it is in
+# the gross savings. Confidence is the rule's own, 0–100 %.
+
+# %%
+display(
+    show_table(
+        pd.DataFrame(
+            [
+                {
+                    "Answer": show_word(item.recommendation_category),
                     "Resource": name_resource(item),
                     "Type": show_text(item.resource_description or item.resource_type),
                     "Account": show_text(item.account_name or item.account_id),
@@ -251,7 +299,7 @@ if found.next_cursor:
 display(HTML("".join(build_evidence(item) for item in found.items[:FINDINGS_WITH_EVIDENCE])))
 if found.totals.count > FINDINGS_WITH_EVIDENCE:
     display(
-        HTML(build_note(f"Evidence of the {FINDINGS_WITH_EVIDENCE} dearest findings; the waste page has that of all."))
+        HTML(build_note(f"Evidence of the {FINDINGS_WITH_EVIDENCE} dearest findings; the pages have that of all."))
     )
 
 # %% [markdown]
