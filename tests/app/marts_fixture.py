@@ -19,6 +19,7 @@ from psycopg import sql
 
 from app.database import close_pool
 from ingest.environment import apply as apply_environment
+from tests.app.answers_fixture import fill_answers
 from tests.databases import embedded, make_environment
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,7 @@ def fill_marts(connection: psycopg.Connection[Any]) -> None:
     insert_rows(connection, "fct_cost_reconciliation_daily", reconciliation_days())
     insert_rows(connection, "fct_resource_utilization", [{"metrics_as_of_at": METRICS_AS_OF}])
     insert_rows(connection, "data_quality", sources())
+    fill_answers(connection, insert_rows, recommendation, recommendations(), {SHOP: "shop-production", LAB: None})
 
 
 def recommendation(number: int, net: str | None, gross: str | None, **changes: Any) -> dict[str, Any]:
@@ -100,11 +102,14 @@ def recommendation(number: int, net: str | None, gross: str | None, **changes: A
         "account_id": SHOP,
         "account_name": "shop-production",
         "region": "eu-west-1",
+        "environment": None,
+        "commitment_option_id": None,
         "finding": "CPU never above 1.2 % and 0.4 MB of network traffic a day in 14 days, for $140.16 a month.",
         "evidence": evidence(),
         "remediation": "1. Ask the owner named in the tags. 2. Snapshot its volumes. 3. Stop it. To undo: start it.",
         "gross_savings_usd_per_month": None if gross is None else Decimal(gross),
         "net_savings_usd_per_month": None if net is None else Decimal(net),
+        "net_savings_usd_per_year": None if net is None else Decimal(net) * 12,
         "confidence_ratio": Decimal("0.95"),
         "risk": "low",
         "implementation_effort": "low",
