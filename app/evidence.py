@@ -79,6 +79,8 @@ def _show(value: Any, name: str, unit: object) -> str:
     amount = Decimal(str(value))
     words = str(unit) if unit else next((words for suffix, words in _UNITS if name.endswith(suffix)), "")
     words = _UNIT_WORDS.get(words, words)
+    if words == "USD an hour":  # cents would hide what a commitment or a rate is
+        return f"${_trim(round(amount, 5), 5)} an hour"
     if words.startswith("USD"):
         return f"{show_money(amount)}{words.removeprefix('USD')}"
     if words == "ratio":
@@ -89,9 +91,9 @@ def _show(value: Any, name: str, unit: object) -> str:
     return f"{_trim(amount)} {words}".strip()
 
 
-def _trim(amount: Decimal) -> str:
-    """At most four decimals, none that says nothing, and never zero for what isn't zero."""
-    rounded = round(amount, 4)
+def _trim(amount: Decimal, digits: int = 4) -> str:
+    """At most four decimals (or `digits`), none that says nothing, and never zero for what isn't zero."""
+    rounded = round(amount, digits)
     if amount and not rounded:
         return "less than 0.0001" if amount > 0 else "more than −0.0001"
     text = f"{rounded:,f}"

@@ -11,7 +11,7 @@ import streamlit as st
 from app import queries
 from app.export import ReadPage, write_findings_csv
 from app.frame import show_figures, show_nothing_loaded, show_table
-from app.markup import Column, build_answer, build_evidence, build_note, mark_status, name_resource
+from app.markup import Column, build_answer, build_evidence, build_note, mark_status, name_region, name_resource
 from app.quality import describe_findings_quality
 from app.rows import FilterValue, Recommendation, RecommendationPage
 from app.words import count_things, round_to_cents, show_account, show_count, show_money, show_text, show_word
@@ -117,7 +117,7 @@ def tabulate(items: list[Recommendation]) -> pa.Table:
             ),
             "finding": [found.finding for found in items],
             "account": [found.account_name or found.account_id for found in items],
-            "region": [found.region for found in items],
+            "region": [name_region(found) for found in items],
             "risk": [show_word(found.risk) for found in items],
             "effort": [show_word(found.implementation_effort) for found in items],
         }

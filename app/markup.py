@@ -153,6 +153,11 @@ def name_resource(found: Recommendation) -> str:
     return found.resource_name or found.resource_id or found.recommendation_id
 
 
+def name_region(found: Recommendation) -> str | None:
+    """Where the resource is; a plan that knows no region covers all. None where no source tells."""
+    return found.region or ("all regions" if found.commitment_option_id else None)
+
+
 def build_evidence(found: Recommendation) -> str:
     """Everything behind one finding: measures, thresholds with sources, worth, risk, steps, ids, as-of times."""
     measures = [[measure.label, measure.value] for measure in list_measures(found.evidence)]
@@ -200,7 +205,7 @@ def build_evidence(found: Recommendation) -> str:
                 ("Type", show_text(found.resource_description or found.resource_type)),
                 ("Service", show_text(found.service_name)),
                 ("Account", show_account(found.account_id, found.account_name)),
-                ("Region", show_text(found.region)),
+                ("Region", show_text(name_region(found))),
                 ("Rule", found.rule_id),
                 ("Recommendation", found.recommendation_id),
                 ("Status", show_word(found.status)),

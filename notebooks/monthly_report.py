@@ -28,7 +28,7 @@ import pandas as pd
 from IPython.display import HTML, display
 
 from app import queries
-from app.markup import build_answer, build_evidence, build_note, draw_bars, mark_status, name_resource
+from app.markup import build_answer, build_evidence, build_note, draw_bars, mark_status, name_region, name_resource
 from app.quality import describe_findings_quality, describe_stale_sources
 from app.words import (
     count_things,
@@ -270,7 +270,7 @@ display(
                     "Resource": name_resource(item),
                     "Type": show_text(item.resource_description or item.resource_type),
                     "Account": show_text(item.account_name or item.account_id),
-                    "Region": show_text(item.region),
+                    "Region": show_text(name_region(item)),
                     "Net per month": show_money(item.net_savings_usd_per_month),
                     "Gross per month": show_money(item.gross_savings_usd_per_month),
                     "Confidence": show_ratio(item.confidence_ratio),
@@ -298,9 +298,7 @@ if found.next_cursor:
 # %%
 display(HTML("".join(build_evidence(item) for item in found.items[:FINDINGS_WITH_EVIDENCE])))
 if found.totals.count > FINDINGS_WITH_EVIDENCE:
-    display(
-        HTML(build_note(f"Evidence of the {FINDINGS_WITH_EVIDENCE} dearest findings; the pages have that of all."))
-    )
+    display(HTML(build_note(f"Evidence of the {FINDINGS_WITH_EVIDENCE} dearest findings; the pages have that of all.")))
 
 # %% [markdown]
 # ## What was not judged, and why

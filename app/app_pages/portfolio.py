@@ -37,7 +37,9 @@ if total is not None:
             ),
         ]
     )
-    bars = draw_bars([part.counted_net_savings_usd_per_month for part in categories], [None] * len(categories))
+    bars = draw_bars(
+        [part.counted_net_savings_usd_per_month for part in categories], [part.cost_quality for part in categories]
+    )
     show_table(
         [
             Column("Answer", is_short=True),

@@ -114,7 +114,7 @@ on_commitments as (
         || ' % of what nothing covers and been used to ' || round(commitments.utilization_ratio * 100, 1)
         || ' %; it lowers the bill by $' || round(commitments.net_savings_usd_per_month, 2) || ' a month.' as finding,
         jsonb_build_object(
-            'hourly_commitment_usd', commitments.hourly_commitment_usd,
+            'commitment_usd_per_hour', commitments.hourly_commitment_usd,
             'term_years', commitments.term_years,
             'payment_option', commitments.payment_option,
             'upfront_cost_usd', commitments.upfront_cost_usd,

@@ -40,7 +40,8 @@ rules as (
     select
         rule_id,
         lookback_days,
-        (thresholds ->> 'minimum_on_demand_usd_per_hour')::numeric as minimum_on_demand_usd_per_hour
+        (thresholds ->> 'minimum_on_demand_usd_per_hour')::numeric as minimum_on_demand_usd_per_hour,
+        (thresholds ->> 'past_repeats_ratio')::numeric as past_repeats_ratio
     from {{ ref('int_rule_thresholds_gathered') }}
 ),
 
@@ -59,6 +60,7 @@ described as (
         offers.*,
         rules.rule_id,
         rules.lookback_days,
+        rules.past_repeats_ratio,
         observed.hours_observed,
         eligible.eligible_on_demand_cost_usd,
         offerings.upfront_usd as reservation_upfront_usd,
@@ -232,11 +234,12 @@ select
     monthly.lookback_days,
     monthly.hours_observed::integer as hours_observed,
     coalesce(terms.is_preferred and summed.place = 1, false) as is_recommended,
-    -- How much of the look-back is there, and how much of the commitment it would have used.
+    -- How much of the look-back is there, how much of the commitment it would have used, and how surely it repeats.
     trim_scale(
         round(
             least(1, monthly.hours_observed / (monthly.lookback_days * 24)::numeric)
-            * least(1, monthly.used_commitment_usd / monthly.commitment_cost_usd),
+            * least(1, monthly.used_commitment_usd / monthly.commitment_cost_usd)
+            * monthly.past_repeats_ratio,
             4
         )
     ) as confidence_ratio,

@@ -17,7 +17,6 @@ measured as (
         schedules.weeks_observed_count,
         schedules.active_hours_per_week,
         schedules.quiet_hours_per_week,
-        schedules.quiet_ranges,
         schedules.quiet_hours_text,
         schedules.regularity_ratio,
         schedules.quiet_confidence_ratio,
@@ -87,7 +86,7 @@ select
                 end
         else
             'Quiet ' || quiet_hours_per_week || ' hours of every week for ' || weeks_observed_count || ' weeks ('
-            || time_zone || case when is_time_zone_given then '' else ', assumed' end || ': ' || quiet_hours_text || ')'
+            || time_zone || case when is_time_zone_given then '' else ', assumed' end || ')'
             || {{ savings_clause('stopping it then', 'net_savings_usd_per_month', 'gross_savings_usd_per_month') }}
     end as finding,
     jsonb_build_object(
@@ -96,7 +95,7 @@ select
         'weeks_observed', weeks_observed_count,
         'weeks_needed', minimum_observed_weeks,
         'quiet_hours_per_week', quiet_hours_per_week,
-        'quiet_ranges', quiet_ranges,
+        'completeness_ratio', completeness_ratio,
         'quiet_hours_text', quiet_hours_text,
         'regularity_ratio', regularity_ratio,
         'environment', environment,
