@@ -32,8 +32,9 @@ def describe_findings(report: Path) -> str:
     ]
     for item in queries.get_portfolio_items(limit=_TOP_FINDINGS).items:
         name = item.resource_name or item.resource_id
+        what = name if item.commitment_option_id else f"{item.rule_name} {name}"
         lines += [
-            f"  - {show_money(item.net_savings_usd_per_month)} a month: {'' if item.commitment_option_id else f'{item.rule_name} '}{name} "
+            f"  - {show_money(item.net_savings_usd_per_month)} a month: {what} "
             f"({item.resource_description}, {item.account_name or item.account_id}, {item.region or 'all regions'}), "
             f"{show_ratio(item.confidence_ratio)} sure.",
             f"    {item.finding}",
