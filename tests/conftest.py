@@ -63,7 +63,13 @@ class Estate:
 def estate(create_product: Callable[..., Product], cloud: Cloud) -> Estate:
     """The simulated account loaded by the commands that people use, and its marts."""
     product = create_product(**cloud.variables)
-    for command in (["cur", "--source", simulated.SOURCE], ["cost-explorer"], ["cloudwatch"]):
+    for command in (
+        ["cur", "--source", simulated.SOURCE],
+        ["cost-explorer"],
+        ["inventory"],
+        ["prices"],
+        ["cloudwatch"],
+    ):
         loaded = product.run_at(cloud.present, *command)
         assert loaded.returncode == 0, loaded.stderr
     product.build()

@@ -14,10 +14,10 @@ from tests.simulated import Product
 SERIES = ("account_id", "region", "namespace", "metric_name", "dimensions")
 
 
-def fill_raw_points(product: Product, folder: Path, resource_dimensions: dict[str, str]) -> int:
+def fill_raw_points(product: Product, folder: Path, resource_dimensions: dict[tuple[str, str, str], list[str]]) -> int:
     """Put exported statistics (demo.telemetry.export) into raw.cloudwatch_series and raw.cloudwatch_datapoints.
 
-    `resource_dimensions`: namespace -> the dimension that names the resource. Returns the number of datapoints.
+    `resource_dimensions`: namespace, metric and names of its dimensions -> those that name the resource. Returns the number of datapoints.
     """
     ids: dict[tuple[str, ...], int] = {}
     count = 0
@@ -32,12 +32,13 @@ def fill_raw_points(product: Product, folder: Path, resource_dimensions: dict[st
                 pairs = json.loads(dimensions)
                 named = ",".join(f"{name}={value}" for name, value in sorted(pairs.items()))
                 series = (account_id, region, namespace, metric_name, named)
+                naming = resource_dimensions[namespace, metric_name, "|".join(sorted(pairs))]
                 if series not in ids:
                     row = connection.execute(
                         "insert into raw.cloudwatch_series"
                         " (account_id, region, namespace, metric_name, dimensions, resource_id)"
                         " values (%s, %s, %s, %s, %s, %s) returning series_id",
-                        (*series, pairs[resource_dimensions[namespace]]),
+                        (*series, "/".join(pairs[name] for name in naming)),
                     ).fetchone()
                     assert row is not None
                     ids[series] = int(row[0])

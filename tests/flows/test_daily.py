@@ -26,7 +26,15 @@ from tests.app.marts_fixture import environment
 from tests.conftest import Estate
 from tests.simulated import SOURCE, Cloud, Product
 
-STEPS = ("load_cur", "load_cost_explorer", "load_cloudwatch", "build", "write_report")
+STEPS = (
+    "load_cur",
+    "load_cost_explorer",
+    "load_inventory",
+    "load_prices",
+    "load_cloudwatch",
+    "build",
+    "write_report",
+)
 
 
 @pytest.fixture
@@ -102,7 +110,7 @@ def test_a_source_that_fails_does_not_stop_the_others(
         ("Cost Explorer", "loaded")
     ] * 3
     assert copied.query("select max(evaluated_at) from marts.fct_rule_evaluations") > before
-    assert "What was found" in told.out
+    assert "Five answers" in told.out
     assert (daily.REPORTS / "monthly_report.html").stat().st_size > 10_000
 
 
@@ -111,14 +119,19 @@ def test_each_months_failure_is_a_line(artifacts: list[dict[str, Any]], monkeypa
         raise daily.StepFailed("October is broken\nSeptember is broken")
 
     monkeypatch.setattr(daily, "load_cur", fail)
-    for name in ("load_cost_explorer", "load_cloudwatch"):
+    for name in ("load_cost_explorer", "load_inventory", "load_prices", "load_cloudwatch"):
         monkeypatch.setattr(daily, name, lambda: [{"partition": "p", "outcome": "loaded", "rows": 1}])
     done: list[str] = []
     monkeypatch.setattr(daily, "build", lambda: done.append("build"))
     monkeypatch.setattr(daily, "write_report", lambda: done.append("report"))
     assert daily.daily("s3://anything/at/all") == ["October is broken", "September is broken"]
     assert done == ["build", "report"]
-    assert [row["source"] for row in artifacts[0]["table"]] == ["Cost Explorer", "CloudWatch"]
+    assert [row["source"] for row in artifacts[0]["table"]] == [
+        "Cost Explorer",
+        "inventory",
+        "prices",
+        "CloudWatch",
+    ]
 
 
 def test_tasks_tell_the_failure_of_a_month(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +159,7 @@ def test_a_build_that_fails_names_the_test(
     assert any("table model" in line for line in told)
     assert not any("\x1b" in line for line in [*told, str(failure.value)])
 
-    for name in ("load_cost_explorer", "load_cloudwatch"):
+    for name in ("load_cost_explorer", "load_inventory", "load_prices", "load_cloudwatch"):
         monkeypatch.setattr(daily, name, list)
     monkeypatch.setattr(daily, "load_cur", lambda source: [])
 

@@ -27,13 +27,15 @@ def test_build_before_anything_is_loaded(product: Product) -> None:
         "cloudwatch",
         "cost_explorer",
         "cur",
+        "inventory",
+        "prices",
     }
 
 
 def test_freshness(estate: Estate) -> None:
     told = estate.product.dbt("source", "freshness")
     assert told.returncode == 0, told.stdout
-    assert len(re.findall(r"PASS freshness of", told.stdout)) == 3
+    assert len(re.findall(r"PASS freshness of", told.stdout)) == 5
 
 
 @pytest.mark.full

@@ -26,11 +26,19 @@ def test_demonstration(tmp_path: Path) -> None:
             output, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors[-4000:]
         assert "Traceback" not in errors
-        assert "What was found" in output
+        assert "Five answers" in output
+        assert re.search(r"^1\. \d+ idle resources cost \$[\d,]+\.\d\d a month", output, re.MULTILINE), output
+        assert re.search(r"^2\. Resize .+ a year", output, re.MULTILINE), output
+        assert re.search(r"^3\. Buy a .+ saves \$[\d,.]+ a year\.$", output, re.MULTILINE), output
+        assert re.search(r"^4\. All \d+ findings together.+ % of the", output, re.MULTILINE), output
+        assert re.search(r"^5\. \d+ non-production machine", output, re.MULTILINE), output
+        for answer in ("Waste", "Rightsizing", "Schedules"):
+            assert re.search(rf"^  {answer}: precision \d+ %, recall \d+ %", output, re.MULTILINE), output
+        assert re.search(r"^  Portfolio: all \d+ changes and \d+ purchases", output, re.MULTILINE), output
         assert len(re.findall(r"^Spend in ", output, re.MULTILINE)) == 3
         assert re.search(r"idle_ec2_instances: precision \d+\.\d %, recall \d+\.\d %", output), output
         assert re.search(r"^Done in \d+ s\.$", output, re.MULTILINE)
         assert (copy / "reports" / "monthly_report.html").stat().st_size > 10_000
         with database.connect() as connection:
             sources = connection.execute("select source_name, is_fresh from marts.data_quality order by 1").fetchall()
-        assert sources == [("cloudwatch", True), ("cost_explorer", True), ("cur", True)]
+        assert sources == [(name, True) for name in ("cloudwatch", "cost_explorer", "cur", "inventory", "prices")]

@@ -23,7 +23,7 @@ POINTS = """
         points.minimum_value, points.sum_value, points.sample_count
     from raw.cloudwatch_datapoints as points inner join raw.cloudwatch_series as series using (series_id)
     where series.account_id = %s and series.region = %s and series.namespace = %s and series.metric_name = %s
-        and series.dimensions = %s and points.period_seconds = 3600
+        and series.dimensions = %s and points.period_seconds = %s
     order by 1
 """
 
@@ -33,6 +33,24 @@ def read_catalog() -> dict[tuple[str, str, str], set[str]]:
     with (CHECKOUT / "seeds" / "metric_catalog.csv").open(newline="") as file:
         return {
             (row["namespace"], row["metric_name"], row["dimension_names"]): set(row["statistics"].split("|"))
+            for row in csv.DictReader(file)
+        }
+
+
+def read_periods() -> dict[tuple[str, str, str], int]:
+    """Length of a period in seconds by namespace, metric and dimension."""
+    with (CHECKOUT / "seeds" / "metric_catalog.csv").open(newline="") as file:
+        return {
+            (row["namespace"], row["metric_name"], row["dimension_names"]): int(row["period_seconds"])
+            for row in csv.DictReader(file)
+        }
+
+
+def read_resource_dimensions() -> dict[tuple[str, str, str], list[str]]:
+    """The dimensions whose values name the resource."""
+    with (CHECKOUT / "seeds" / "metric_catalog.csv").open(newline="") as file:
+        return {
+            (row["namespace"], row["metric_name"], row["dimension_names"]): row["resource_dimension"].split("|")
             for row in csv.DictReader(file)
         }
 
@@ -50,13 +68,14 @@ def find_truth(cloud: Cloud) -> Any:
 
 
 def expect_points(
-    cloud: Cloud, metric: Metric, statistics: set[str], first: int, end: int
+    cloud: Cloud, metric: Metric, statistics: set[str], first: int, end: int, period: int
 ) -> dict[int, dict[str, float]]:
-    """Hourly statistics of the truth's samples in [first, end), in seconds since 1970; a silent hour is left out."""
-    samples = find_truth(cloud).read(metric, first, end)
+    """Statistics of the truth's samples in the whole periods of [first, end), in seconds since 1970; a silent period is
+    left out."""
+    samples = find_truth(cloud).read(metric, first // period * period, end // period * period)
     expected = {}
-    for hour in np.unique(samples.seconds // HOUR):
-        here = samples.seconds // HOUR == hour
+    for hour in np.unique(samples.seconds // period):
+        here = samples.seconds // period == hour
         values, sizes = samples.values[here], samples.sizes[here]
         every = {
             "Average": (values * sizes).sum() / sizes.sum(),
@@ -65,12 +84,12 @@ def expect_points(
             "Sum": (values * sizes).sum(),
             "SampleCount": float(sizes.sum()),
         }
-        expected[int(hour) * HOUR] = {name: every[name] for name in sorted(statistics)}
+        expected[int(hour) * period] = {name: every[name] for name in sorted(statistics)}
     return expected
 
 
-def read_points(product: Product, metric: Metric) -> dict[int, dict[str, float]]:
-    place = (metric.account_id, metric.region, metric.namespace, metric.name, spell(metric))
+def read_points(product: Product, metric: Metric, period: int) -> dict[int, dict[str, float]]:
+    place = (metric.account_id, metric.region, metric.namespace, metric.name, spell(metric), period)
     names = ("Average", "Maximum", "Minimum", "Sum", "SampleCount")
     return {
         row[0]: {name: value for name, value in sorted(zip(names, row[1:], strict=True)) if value is not None}
@@ -95,8 +114,16 @@ def test_every_series_that_reports_is_found_once(estate: Estate) -> None:
     stored = estate.product.query(
         "select account_id, region, namespace, metric_name, dimensions, resource_id from raw.cloudwatch_series"
     )
+    naming = read_resource_dimensions()
     expected = {
-        (each.account_id, each.region, each.namespace, each.name, spell(each), each.dimensions[0][1])
+        (
+            each.account_id,
+            each.region,
+            each.namespace,
+            each.name,
+            spell(each),
+            "/".join(dict(each.dimensions)[name] for name in naming[name_of(each)]),
+        )
         for each in catalogued(estate.cloud)
     }
     assert set(stored) == expected
@@ -110,14 +137,18 @@ def test_points_are_the_truth(estate: Estate) -> None:
     by_name: dict[tuple[str, str, str], list[Metric]] = {}
     for metric in catalogued(estate.cloud):
         by_name.setdefault(name_of(metric), []).append(metric)
-    assert set(by_name) == set(catalog)
+    # A small account has not every kind of resource.
+    assert set(by_name) <= set(catalog) and len(by_name) > 20
+    periods = read_periods()
+    assert {periods[name] for name in by_name} == {3600, 86_400}
     with_gap = 0
     for name, metrics in by_name.items():
-        points = {metric: expect_points(estate.cloud, metric, catalog[name], first, end) for metric in metrics}
-        gaps = [metric for metric, hours in points.items() if has_gap(hours)]
+        period = periods[name]
+        points = {metric: expect_points(estate.cloud, metric, catalog[name], first, end, period) for metric in metrics}
+        gaps = [metric for metric, hours in points.items() if period == HOUR and has_gap(hours)]
         with_gap += len(gaps)
         for metric in {*metrics[:2], *gaps[:2]}:
-            assert read_points(estate.product, metric) == {
+            assert read_points(estate.product, metric, period) == {
                 hour: pytest.approx(values, rel=1e-12) for hour, values in points[metric].items()
             }, metric
     assert with_gap > 0
@@ -186,13 +217,19 @@ def asked_windows(requests: list[Request]) -> set[tuple[datetime, datetime]]:
     }
 
 
+def hourly_windows(requests: list[Request], cloud: Cloud) -> set[tuple[datetime, datetime]]:
+    """Without those of metrics that AWS reports once a day, which are asked in whole days."""
+    midnight = cloud.present.replace(hour=0)
+    return {window for window in asked_windows(requests) if window[1] != midnight or cloud.present == midnight}
+
+
 def test_a_second_look_asks_for_what_is_new_and_changes_nothing(copied: Product, cloud: Cloud) -> None:
     before = read_all_points(copied)
     with cloud.noting() as requests:
         again = copied.run_at(cloud.present, "cloudwatch")
     assert again.returncode == 0, again.stderr
     # Three hours are read again, because CloudWatch may still complete them.
-    assert asked_windows(requests) == {(cloud.present - timedelta(hours=3), cloud.present)}
+    assert hourly_windows(requests, cloud) == {(cloud.present - timedelta(hours=3), cloud.present)}
     assert read_all_points(copied) == before
     assert copied.query("select count(*) from raw.loads where source_name = 'cloudwatch' and is_current") == [(12,)]
 
@@ -207,7 +244,7 @@ def test_points_that_came_late_are_read_again(copied: Product, cloud: Cloud) -> 
     with cloud.noting() as requests:
         collected = copied.run_at(cloud.present, "cloudwatch")
     assert collected.returncode == 0, collected.stderr
-    assert asked_windows(requests) == {(cloud.present - timedelta(days=1, hours=3), cloud.present)}
+    assert hourly_windows(requests, cloud) == {(cloud.present - timedelta(days=1, hours=3), cloud.present)}
     assert read_all_points(copied) == before
 
 
@@ -299,12 +336,19 @@ def test_broken_catalogue_is_named(tmp_path: Path) -> None:
     from ingest.cloudwatch.catalog import read_catalog as read_product_catalog
     from ingest.errors import IngestError
 
-    header = "namespace,metric_name,dimension_names,resource_dimension,statistics\n"
+    header = "namespace,metric_name,dimension_names,resource_dimension,statistics,period_seconds\n"
     catalog = tmp_path / "metric_catalog.csv"
     for text, words in (
         ("namespace,metric_name\nAWS/EC2,CPUUtilization\n", "line 2: column 'dimension_names' is missing"),
-        (header + "AWS/EC2,CPU,InstanceId,InstanceId,Median\n", "line 2: statistic Median is not one of"),
-        (header + "AWS/EC2,CPU,InstanceId,VolumeId,Sum\n", "line 2: resource_dimension is not among dimension_names"),
+        (header + "AWS/EC2,CPU,InstanceId,InstanceId,Median,3600\n", "line 2: statistic Median is not one of"),
+        (
+            header + "AWS/EC2,CPU,InstanceId,InstanceId,Sum,60\n",
+            "line 2: period_seconds '60' is not one of 3600, 86400",
+        ),
+        (
+            header + "AWS/EC2,CPU,InstanceId,VolumeId,Sum,3600\n",
+            "line 2: resource_dimension is not among dimension_names",
+        ),
     ):
         catalog.write_text(text)
         with pytest.raises(IngestError, match=words):
