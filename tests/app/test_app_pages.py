@@ -50,7 +50,7 @@ class TestOverview:
         assert figures == {
             "November 2026, estimated": "$6,211.00",
             "October 2026, partly invoiced": "$9,450.13",
-            "Waste, net per month": "$1,235,070.18",
+            "Potential per month": POTENTIAL,
             "Ties out through": "2026-11-08",
         }
 
@@ -216,7 +216,9 @@ class TestWhenThereIsNothingToShow:
 @pytest.mark.usefixtures("filled")
 class TestCsv:
     def read(self, **filters: object) -> list[dict[str, str]]:
-        written = export.write_waste_csv(queries.RecommendationFilters.model_validate(filters))
+        written = export.write_findings_csv(
+            queries.get_waste_recommendations, queries.RecommendationFilters.model_validate(filters)
+        )
         return list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"))))
 
     def test_every_finding_with_every_digit(self, monkeypatch: pytest.MonkeyPatch) -> None:

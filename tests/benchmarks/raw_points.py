@@ -17,7 +17,8 @@ SERIES = ("account_id", "region", "namespace", "metric_name", "dimensions")
 def fill_raw_points(product: Product, folder: Path, resource_dimensions: dict[tuple[str, str, str], list[str]]) -> int:
     """Put exported statistics (demo.telemetry.export) into raw.cloudwatch_series and raw.cloudwatch_datapoints.
 
-    `resource_dimensions`: namespace, metric and names of its dimensions -> those that name the resource. Returns the number of datapoints.
+    `resource_dimensions`: namespace, metric and names of its dimensions -> those that name the resource.
+    Returns the number of datapoints.
     """
     ids: dict[tuple[str, ...], int] = {}
     count = 0
