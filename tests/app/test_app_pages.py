@@ -1,6 +1,7 @@
 """The pages as Streamlit runs them, without a browser (tests/browser has one)."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import export, queries
+from app.words import show_money
 from tests.app import marts_fixture as invented
 
 ENTRY = Path(__file__).parents[2] / "app/streamlit_app.py"
 WASTE = "app_pages/waste.py"
+PAGES = ("waste", "rightsizing", "commitments", "schedules", "portfolio")
 
 
 def open_page(page: str | None = None, **address: str) -> AppTest:
@@ -39,8 +42,8 @@ def read_html(test: AppTest) -> str:
     return "\n".join(element.proto.body for element in test.html)
 
 
-def read_text(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+def read_text(markup: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", markup))
 
 
 @pytest.mark.usefixtures("filled")
@@ -50,7 +53,7 @@ class TestOverview:
         assert figures == {
             "November 2026, estimated": "$6,211.00",
             "October 2026, partly invoiced": "$9,450.13",
-            "Potential per month": POTENTIAL,
+            "Potential per month": "$1,235,672.68",
             "Ties out through": "2026-11-08",
         }
 
@@ -62,8 +65,57 @@ class TestOverview:
         assert "2026-11-04 111122223333 Amazon Elastic Compute Cloud - Compute $112.34 $100.00 $12.34" in text
         assert "Cost Explorer never loaded unknown unknown" in text
         assert "CloudWatch stale" in text
-        assert "Idle EC2 instance 8 $1,235,057.68 $2,000,711.14 70 % 95 %" in text
-        assert "6 findings reconciled" in text
+        for answer in queries.get_answers():
+            assert answer.sentence in html.unescape(text)
+        assert "Idle EC2 instance 9 $1,235,090.68" in text
+        assert "Compute Savings Plan 1 $413.75 $413.75 100 % 100 %" in text
+        assert "11 findings reconciled" in text
+
+
+@pytest.mark.usefixtures("filled")
+class TestOtherAnswers:
+    @pytest.mark.parametrize(
+        ("page", "answer_id", "net", "count"),
+        [
+            ("rightsizing", "rightsizing", "$163.50", 3),
+            ("commitments", "commitments", "$413.75", 1),
+            ("schedules", "schedules", "$75.25", 2),
+        ],
+    )
+    def test_the_sentence_and_the_sums(self, page: str, answer_id: str, net: str, count: int) -> None:
+        test = open_page(f"app_pages/{page}.py")
+        (answer,) = [each for each in queries.get_answers() if each.answer_id == answer_id]
+        assert answer.sentence in html.unescape(read_text(read_html(test)))
+        assert read_figures(test)["Net savings per month"] == net
+        assert len(test.dataframe[0].value) == count
+
+    def test_presets_are_beside_the_evidence(self) -> None:
+        text = read_text(read_html(open_page("app_pages/rightsizing.py", recommendation="rec020")))
+        assert "Maximum savings m5.2xlarge → m5.large" in text
+        assert "Default ← m5.2xlarge → m5.xlarge" in text
+        assert "unknown: kept" in text
+
+    def test_the_week_shows_what_was_seen(self) -> None:
+        page = read_html(open_page("app_pages/schedules.py", recommendation="rec030"))
+        assert page.count('<td class="tieout-hour') == 168
+        assert page.count('tieout-hour-off"') == 62
+        assert "Its week in Europe/Dublin:" in page
+        assert "assumed: no row in seed" in read_html(open_page("app_pages/schedules.py", recommendation="rec031"))
+
+    def test_the_purchase_with_its_terms_and_other_ways(self) -> None:
+        text = read_text(read_html(open_page("app_pages/commitments.py", recommendation="rec040")))
+        assert "$2.40164 an hour" in text
+        assert "In all $21,038.37" in text
+        assert "all regions" in text
+        assert "They cover the same usage, so only one is to be taken" in text
+
+    def test_the_portfolio_says_what_is_not_counted_twice(self) -> None:
+        test = open_page("app_pages/portfolio.py", recommendation="rec021")
+        (total,) = [part for part in queries.get_portfolio() if part.recommendation_category == "total"]
+        figures = read_figures(test)
+        assert figures["Counted per month"] == show_money(total.counted_net_savings_usd_per_month)
+        assert figures["Not counted twice"] == "$50.00"
+        assert "it adds $0.00 a month: another finding removes the resource." in read_text(read_html(test))
 
 
 @pytest.mark.usefixtures("filled")
@@ -108,8 +160,8 @@ class TestWaste:
         assert "<article" not in read_html(open_page(WASTE))
 
     def test_the_address_opens_the_evidence(self) -> None:
-        html = read_html(open_page(WASTE, recommendation="rec003"))
-        text = read_text(html)
+        page = read_html(open_page(WASTE, recommendation="rec003"))
+        text = read_text(page)
         for expected in (
             "batch-worker-3",
             "CPU maximum 1.2 %",
@@ -125,7 +177,7 @@ class TestWaste:
             "Metrics as of 2026-11-21 05:00 UTC",
         ):
             assert expected in text
-        assert "<li>Ask the owner named in the tags.</li><li>Snapshot its volumes.</li>" in html
+        assert "<li>Ask the owner named in the tags.</li><li>Snapshot its volumes.</li>" in page
 
     def test_choosing_a_row_opens_its_evidence(self) -> None:
         test = open_page(WASTE)
@@ -145,9 +197,9 @@ class TestWaste:
 
     @pytest.mark.parametrize("gone", ["never-was", "<script>", "' or 1=1 --", "\x00"])
     def test_a_finding_that_is_gone(self, gone: str) -> None:
-        html = read_html(open_page(WASTE, recommendation=gone))
-        assert "no longer found" in html
-        assert "<script>" not in html
+        page = read_html(open_page(WASTE, recommendation=gone))
+        assert "no longer found" in page
+        assert "<script>" not in page
 
     def test_what_could_not_be_judged_is_seen(self) -> None:
         text = read_text(read_html(open_page(WASTE)))
@@ -157,9 +209,9 @@ class TestWaste:
 
     def test_names_from_aws_stay_text(self) -> None:
         test = open_page(WASTE, recommendation="rec004")
-        html = read_html(test)
-        assert "<script" not in html
-        assert "&lt;script&gt;alert(&#x27;tieout&#x27;)&lt;/script&gt; **bold** $x^2$" in html
+        page = read_html(test)
+        assert "<script" not in page
+        assert "&lt;script&gt;alert(&#x27;tieout&#x27;)&lt;/script&gt; **bold** $x^2$" in page
         assert invented.HOSTILE_NAME in list(test.dataframe[0].value["resource"])
         # nowhere do they pass through Markdown, which would read the stars, the dollars and the colons
         assert not [element for element in test.markdown if "bold" in element.value or "x^2" in element.value]
@@ -175,9 +227,9 @@ class TestWaste:
         }
         with an_additional_finding(invented.recommendation(99, "999", "999", **changed)):
             test = open_page(WASTE, recommendation="rec099")
-            html = read_html(test) + read_html(open_page())
-        assert "<img" not in html
-        assert "&lt;img src=x onerror=alert(1)&gt;" in html
+            page = read_html(test) + read_html(open_page())
+        assert "<img" not in page
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
         assert not [element for element in test.markdown if "<img" in element.value]
 
 
@@ -193,7 +245,7 @@ def an_additional_finding(row: dict[str, object]) -> Iterator[None]:
             )
 
 
-@pytest.mark.parametrize("page", [None, WASTE])
+@pytest.mark.parametrize("page", [None, *(f"app_pages/{name}.py" for name in PAGES)])
 class TestWhenThereIsNothingToShow:
     def test_no_server(self, page: str | None, unreachable: None) -> None:
         test = open_page(page)

@@ -9,10 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
+from app.tools import TOOLS
 from psycopg import sql
 from pydantic import ValidationError
 
 from app import database, queries, rows
+from app.api import app as api
 from app.database import DatabaseBusy, DatabaseUnreachable, DataNotReady
 from app.paging import InvalidCursor
 from app.queries import RecommendationFilters
@@ -31,39 +33,67 @@ def test_row_types_are_the_contracts_columns() -> None:
     contracts = invented.read_contracts()
     assert set(rows.Recommendation.model_fields) == set(contracts["fct_recommendations"])
     assert set(rows.SourceQuality.model_fields) == set(contracts["data_quality"])
+    assert set(rows.Answer.model_fields) == set(contracts["fct_answers"])
+    assert set(rows.PortfolioCategory.model_fields) == set(contracts["fct_portfolio"])
+    assert set(rows.RightsizingOption.model_fields) == set(contracts["fct_rightsizing_options"])
+    assert set(rows.ResourceSchedule.model_fields) == set(contracts["fct_resource_schedules"])
+    assert set(rows.CommitmentOption.model_fields) == set(contracts["fct_commitment_options"])
+    assert set(rows.CurvePoint.model_fields) <= set(contracts["fct_commitment_curves"])
+    assert set(rows.CommitmentStrategy.model_fields) <= set(contracts["fct_commitment_strategies"])
+    assert set(rows.OccupancyHour.model_fields) <= set(contracts["fct_resource_occupancy"])
     assert set(rows.RuleEvaluation.model_fields) <= set(contracts["fct_rule_evaluations"])
     assert set(rows.AccountMonthlyCost.model_fields) <= set(contracts["fct_account_costs_monthly"])
     assert set(rows.ReconciliationDay.model_fields) <= set(contracts["fct_cost_reconciliation_daily"])
 
 
+PACKAGE = Path(queries.__file__).parent
+
+
+def read_functions() -> dict[str, str]:
+    """Every function of the package, by name, with its body."""
+    functions = {}
+    for path in PACKAGE.glob("*.py"):
+        for match in re.finditer(r"^def (\w+)\(.*?(?=^def |^class |\Z)", path.read_text(), re.DOTALL | re.MULTILINE):
+            functions[match.group(1)] = match.group(0)
+    return functions
+
+
+def marts_of(function: str) -> set[str]:
+    """The marts that a query reads, itself or through a function of the package that it calls."""
+    functions = read_functions()
+    body = functions[function]
+    called = set(re.findall(r"\b(\w+)\(", body.split("\n", 1)[1])) & set(functions) - {function}
+    return set(re.findall(r"marts\.(\w+)", body)).union(*(marts_of(name) for name in called))
+
+
 def test_only_marts_are_read_and_only_here() -> None:
-    texts = re.findall(r'"""(.*?)"""', Path(queries.__file__).read_text(), re.DOTALL)
-    statements = "\n".join(text for text in texts if "select" in text)
+    texts = "".join(path.read_text() for path in PACKAGE.glob("*.py"))
+    statements = "\n".join(text for text in re.findall(r'"""(.*?)"""', texts, re.DOTALL) if "select" in text)
     sources = set(re.findall(r"\b(?:from|join)\s+([a-z_]+\.?[a-z_]*)", statements))
     marts = {source.removeprefix("marts.") for source in sources if "." in source}
     assert {source.split(".")[0] for source in sources if "." in source} == {"marts"}
     assert marts == set(queries.MARTS)
-    others = [path for path in Path(queries.__file__).parent.rglob("*.py") if path.name != "queries.py"]
+    others = [path for path in PACKAGE.parent.rglob("*.py") if path.parent != PACKAGE]
     assert [path.name for path in others if re.search(r"\b(from|join)\s+marts\.", path.read_text())] == []
 
 
 def test_every_consumer_is_an_exposure() -> None:
+    """Pages, routes, notebooks and tools each have an entry that names the marts they read."""
     root = invented.ROOT
     exposures = yaml.safe_load((root / "models/exposures.yml").read_text())["exposures"]
     files = {exposure["config"]["meta"]["file"] for exposure in exposures}
     consumers = {f"app/app_pages/{path.name}" for path in (root / "app/app_pages").glob("*.py")}
     consumers |= {f"notebooks/{path.name}" for path in (root / "notebooks").glob("*_report.py")}
-    assert files == consumers | {"app/api.py"}
+    assert files == consumers | {"app/api.py", "app/mcp_server.py"}
+    labels = {exposure["label"] for exposure in exposures}
+    assert {f"GET {path}" for path in api.openapi()["paths"] if "/ai/" in path} <= labels
+    assert {f"MCP tool {tool.name}" for tool in TOOLS} <= labels
     for exposure in exposures:
-        read = re.findall(r"queries\.(get_\w+)", (root / exposure["config"]["meta"]["file"]).read_text())
-        needed = set().union(*(marts_of(function) for function in read))
-        assert {part.split("'")[1] for part in exposure["depends_on"]} == needed, exposure["name"]
-
-
-def marts_of(function: str) -> set[str]:
-    body = Path(queries.__file__).read_text().split(f"def {function}(")[1].split("\ndef ")[0]
-    inner = [marts_of(name) for name in re.findall(r"return (get_\w+)\(", body)]
-    return set(re.findall(r"marts\.(\w+)", body)).union(*inner)
+        named = {part.split("'")[1] for part in exposure["depends_on"]}
+        assert named <= set(queries.MARTS), exposure["name"]
+        read = re.findall(r"queries\.(get_\w+)\(", (root / exposure["config"]["meta"]["file"]).read_text())
+        if exposure["type"] in ("dashboard", "notebook"):
+            assert set().union(*(marts_of(function) for function in read)) <= named, exposure["name"]
 
 
 @pytest.mark.usefixtures("filled")

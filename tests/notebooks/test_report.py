@@ -73,7 +73,8 @@ def test_it_says_what_finance_asks(report: str) -> None:
         "November 2026 cost $6,211.00 (estimated, usage up to 2026-11-19).",
         "October 2026 cost $9,450.13 (partly invoiced",
         "The costs agree with Cost Explorer, on whole days, through 2026-11-08.",
-        "9 findings would lower the bill by $1,235,070.18 a month (gross $2,000,723.64",
+        "15 findings together, each dollar once, would lower the bill by at least $1,235,672.68 a month.",
+        "What is larger than its work? Resize batch-worker-20 from m5.2xlarge to m5.xlarge",
         "The sums leave out 1 finding with unknown savings.",
         "disputed 1 0 $112.34 $100.00 $12.34",
         "CPU maximum 1.2 %",
@@ -83,7 +84,7 @@ def test_it_says_what_finance_asks(report: str) -> None:
         "Cost Explorer was never loaded.",
     ):
         assert expected in text
-    assert report.count("<article") == 9
+    assert report.count("<article") == 15
 
 
 def test_code_is_hidden_and_kept_beside(report: str, folder: Path) -> None:
@@ -102,7 +103,7 @@ def test_parameters_narrow_it(tmp_path: Path, filled: None) -> None:
     assert render.main(["monthly_report", "--output", str(tmp_path), *arguments]) == 0
     text = Reader((tmp_path / "monthly_report.html").read_text()).text
     assert f"Account {invented.LAB} · findings from $1.00 a month" in text
-    assert "1 finding would lower the bill by $140.16 a month" in text
+    assert "1 finding together, each dollar once, would lower the bill by at least $140.16 a month" in text
     assert "There is no day yet on which all costs agree with Cost Explorer." in text
     assert "Nothing has been compared." in text
     assert invented.SHOP not in text
@@ -126,7 +127,7 @@ def test_without_a_database_one_line_and_the_old_report_stays(
     assert "make up" in told
     assert "Traceback" not in told
     assert (tmp_path / "monthly_report.html").read_text() == "yesterday's"
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".waste")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".monthly")] == []
 
 
 def test_a_misspelt_parameter_is_refused(tmp_path: Path) -> None:
