@@ -91,17 +91,22 @@ expected as (
         windows.window_days,
         as_of.metrics_as_of_at,
         as_of.metrics_as_of_at - windows.window_days * interval '1 day' as window_start_at,
-        greatest(
-            0,
-            extract(
-                epoch from least(as_of.metrics_as_of_at, collections.collected_until_at)
-                - greatest(
-                    as_of.metrics_as_of_at - windows.window_days * interval '1 day',
-                    known.first_billed_at,
-                    collections.collected_from_at
-                )
-            )
-        ) / 3600.0 as readable_hours
+        -- Of a region that CloudWatch was never read for, silence says nothing.
+        case
+            when collections.account_id is not null
+                then
+                    greatest(
+                        0,
+                        extract(
+                            epoch from least(as_of.metrics_as_of_at, collections.collected_until_at)
+                            - greatest(
+                                as_of.metrics_as_of_at - windows.window_days * interval '1 day',
+                                known.first_billed_at,
+                                collections.collected_from_at
+                            )
+                        )
+                    ) / 3600.0
+        end as readable_hours
     from known
     cross join windows
     cross join as_of
