@@ -162,7 +162,15 @@ told as (
             else
                 'Buy '
                 || case commitment_count
-                    when 1 then 'a ' || commitment_name || ' of '
+                    when 1
+                        then
+                            -- A reservation's name begins with its count.
+                            case
+                                when commitment_name like 'EC2%' then 'an '
+                                when commitment_name like 'Compute%' then 'a '
+                                else ''
+                            end
+                            || commitment_name || ' of '
                     else commitment_count || ' commitments of together '
                 end
                 || '$' || trim_scale(hourly_commitment_usd) || ' an hour for ' || term_years
@@ -181,10 +189,13 @@ told as (
         case
             when recommendation_count = 0 then 'Nothing was found to save.'
             else
-                'All ' || recommendation_count || ' findings together, each dollar once, save at least '
+                case recommendation_count
+                    when 1 then 'The one finding saves at least '
+                    else 'All ' || recommendation_count || ' findings together, each dollar once, save at least '
+                end
                 || {{ usd('counted_net_savings_usd_per_month') }} || ' a month ('
                 || {{ usd('counted_net_savings_usd_per_year') }} || ' a year): '
-                || coalesce(round(savings_ratio * 100, 1)::text, 'an unknown share') || ' % of the '
+                || coalesce(round(savings_ratio * 100, 1) || ' %', 'an unknown share') || ' of the '
                 || {{ usd('optimizable_spend_usd_per_month') }} || ' a month that can be optimized.'
         end,
         to_jsonb(total)
