@@ -1,6 +1,7 @@
 """The rules of recommendations: each has its seed row, cited thresholds, tested verdicts, no number of its own."""
 
 import csv
+from pathlib import Path
 from typing import Any
 
 from tests.house.sql import find_compared_numbers, read_case_results, read_tokens
@@ -9,7 +10,9 @@ from tests.house.tree import ROOT
 Node = dict[str, Any]
 
 STATUSES = {"flagged", "passed", "not_applicable", "too_early", "insufficient_data", "waived"}
-RULES = sorted((ROOT / "models/recommendations").glob("rec_*.sql"))
+RULES = sorted((ROOT / "models/recommendations").rglob("rec_*.sql"), key=lambda path: path.stem)
+# The thresholds that int_rule_thresholds_gathered hands on as columns; all others are read as `thresholds ->> 'name'`.
+GATHERED = {"lookback_days", "minimum_observed_days", "minimum_completeness_ratio", "running_within_hours"}
 
 
 def read_seed(name: str) -> list[dict[str, str]]:
@@ -56,28 +59,90 @@ def test_no_rule_compares_with_a_number_of_its_own() -> None:
     assert found and {name: numbers for name, numbers in found.items() if numbers} == {}
 
 
+def list_rules(*, on_resources: bool) -> dict[str, str]:
+    """Rule ids with their category; those on commitments have options to choose from and no file of verdicts."""
+    return {
+        row["rule_id"]: row["recommendation_category"]
+        for row in read_seed("recommendation_rules")
+        if (row["recommendation_category"] != "commitment") == on_resources
+    }
+
+
+def list_thresholds(rule_id: str) -> set[str]:
+    """Names of a rule's thresholds."""
+    return {row["threshold_name"] for row in read_seed("recommendation_thresholds") if row["rule_id"] == rule_id}
+
+
+def list_files(path: Path | None, folder: str) -> list[Path]:
+    """What a rule is made of: its own file, what all rules stand on, and the models of its folder that aren't rules."""
+    shared = sorted((ROOT / "models/intermediate/rules").glob("*.sql"))
+    around = [file for file in sorted((ROOT / "models").glob(f"*/{folder}/*.sql")) if not file.stem.startswith("rec_")]
+    assert shared and (path or around)
+    return [*([path] if path else []), *shared, *around]
+
+
+def read_asked(sql: str) -> set[str]:
+    """Thresholds that a file reads by name: `thresholds ->> 'name'`."""
+    values = [token.value for token in read_tokens(sql)]
+    return {
+        values[index + 2].strip("'")
+        for index in range(len(values) - 2)
+        if values[index : index + 2] == ["thresholds", "->>"]
+    }
+
+
+def read_gathered(sql: str, *, is_shared: bool) -> set[str]:
+    """Thresholds that a file reads as columns. What all rules share counts where it reckons, not where it hands on."""
+    values = [token.value for token in read_tokens(sql)] + [","]
+    handed_on = {",", "as", "from"} if is_shared else set()
+    return {
+        value
+        for index, value in enumerate(values[:-1])
+        if value in GATHERED and values[index + 1] not in handed_on
+    }
+
+
+def read_named(file: Path) -> set[str]:
+    """All thresholds that a file reads."""
+    sql = file.read_text(encoding="utf-8")
+    if file.stem == "int_rule_thresholds_gathered":
+        return set()
+    return read_asked(sql) | read_gathered(sql, is_shared=file.parent.name == "rules")
+
+
+def test_the_threshold_reader_finds_what_it_looks_for() -> None:
+    sql = "select (a.thresholds ->> 'cpu_pct')::numeric, lookback_days, b - running_within_hours * 2 -- 'thresholds ->> x'"
+    assert read_asked(sql) == {"cpu_pct"}
+    assert read_gathered(sql, is_shared=False) == {"lookback_days", "running_within_hours"}
+    assert read_gathered(sql, is_shared=True) == {"running_within_hours"}
+    shared = (ROOT / "models/intermediate/rules/int_rule_thresholds_gathered.sql").read_text(encoding="utf-8")
+    assert {name for name in GATHERED if f"'{name}'" in shared} == GATHERED
+
+
 def test_rules_and_models_stand_for_one_another() -> None:
-    assert [
-        f"rec_{row['rule_id']}" for row in sorted(read_seed("recommendation_rules"), key=lambda r: r["rule_id"])
-    ] == [path.stem for path in RULES]
+    assert [f"rec_{rule_id}" for rule_id in sorted(list_rules(on_resources=True))] == [path.stem for path in RULES]
+    offers = (ROOT / "models/intermediate/commitments/int_commitment_offers_applied.sql").read_text(encoding="utf-8")
+    types = {token.value.strip("'") for token in read_tokens(offers) if token.kind == "text"}
+    on_commitments = list_rules(on_resources=False)
+    assert on_commitments and {rule_id.removesuffix("s") for rule_id in on_commitments} <= types
 
 
 def test_rules_have_thresholds_that_are_cited_and_used() -> None:
-    thresholds = read_seed("recommendation_thresholds")
+    for row in read_seed("recommendation_thresholds"):
+        assert row["unit"] and row["source"] and row["source_date"], row
+    rules = {path.stem.removeprefix("rec_"): list_files(path, path.parent.name) for path in RULES}
+    rules |= {rule_id: list_files(None, "commitments") for rule_id in list_rules(on_resources=False)}
+    assert set(rules) == {row["rule_id"] for row in read_seed("recommendation_thresholds")}
+    for rule_id, files in rules.items():
+        own = list_thresholds(rule_id)
+        assert own - set().union(*(read_named(file) for file in files)) == set(), f"{rule_id}: nothing reads these"
+    # What a rule's own file reads is its own; what several rules share is at least one's.
     for path in RULES:
-        rule_id = path.stem.removeprefix("rec_")
-        own = [row for row in thresholds if row["rule_id"] == rule_id]
-        assert own, f"{rule_id} has no threshold"
-        for row in own:
-            assert row["unit"] and row["source"] and row["source_date"], row
-        values = [token.value.strip("'") for token in read_tokens(path.read_text(encoding="utf-8"))]
-        named = {values[index + 2] for index, value in enumerate(values[:-2]) if value == "threshold_name"}
-        named &= {row["threshold_name"] for row in thresholds} | {
-            values[index + 2]
-            for index, value in enumerate(values[:-2])
-            if values[index : index + 2] == ["threshold_name", "="]
-        }
-        assert named == {row["threshold_name"] for row in own}, f"{path.name} and its thresholds"
+        assert read_named(path) - list_thresholds(path.stem.removeprefix("rec_")) == set(), path.name
+    for file in (ROOT / "models").rglob("*.sql"):
+        if asked := read_asked(file.read_text(encoding="utf-8")):
+            its = [list_thresholds(rule_id) for rule_id, files in rules.items() if file in files]
+            assert its and asked - set().union(*its) == set(), file.name
 
 
 def test_each_verdict_a_rule_can_give_is_proved_by_a_unit_test(manifest: Node) -> None:
