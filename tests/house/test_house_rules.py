@@ -96,9 +96,7 @@ def read_gathered(sql: str, *, is_shared: bool) -> set[str]:
     values = [token.value for token in read_tokens(sql)] + [","]
     handed_on = {",", "as", "from"} if is_shared else set()
     return {
-        value
-        for index, value in enumerate(values[:-1])
-        if value in GATHERED and values[index + 1] not in handed_on
+        value for index, value in enumerate(values[:-1]) if value in GATHERED and values[index + 1] not in handed_on
     }
 
 
