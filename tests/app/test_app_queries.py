@@ -9,7 +9,6 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
-from app.tools import TOOLS
 from psycopg import sql
 from pydantic import ValidationError
 
@@ -18,6 +17,7 @@ from app.api import app as api
 from app.database import DatabaseBusy, DatabaseUnreachable, DataNotReady
 from app.paging import InvalidCursor
 from app.queries import RecommendationFilters
+from app.tools import TOOLS
 from tests.app import marts_fixture as invented
 from tests.app.marts_fixture import environment
 from tests.databases import make_environment
@@ -87,7 +87,7 @@ def test_every_consumer_is_an_exposure() -> None:
     assert files == consumers | {"app/api.py", "app/mcp_server.py"}
     labels = {exposure["label"] for exposure in exposures}
     assert {f"GET {path}" for path in api.openapi()["paths"] if "/ai/" in path} <= labels
-    assert {f"MCP tool {tool.name}" for tool in TOOLS} <= labels
+    assert {f"MCP tool {name}" for name in TOOLS} <= labels
     for exposure in exposures:
         named = {part.split("'")[1] for part in exposure["depends_on"]}
         assert named <= set(queries.MARTS), exposure["name"]
@@ -313,7 +313,7 @@ class TestWhatCanGoWrong:
         for read in (queries.get_waste_recommendations, queries.get_data_quality, queries.check_ready):
             with pytest.raises(DataNotReady, match=r"make demo.*dbt build"):
                 read()
-        with pytest.raises(DataNotReady, match=r"missing: marts.data_quality, marts.fct_account_costs_monthly"):
+        with pytest.raises(DataNotReady, match=r"missing: marts.ai_context, marts.data_quality, marts.dim_accounts"):
             queries.check_ready()
 
     @pytest.mark.usefixtures("unreachable")

@@ -112,12 +112,7 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
             id="negation of a plan",
         ),
         pytest.param(
-            f"""
-            update raw.cur_line_items set
-                line_item_usage_start_date = now() + interval '30 days',
-                line_item_usage_end_date = now() + interval '30 days 1 hour'
-            where (ctid, tableoid) in ({ONE_USAGE})
-            """,
+            "update intermediate.int_as_of_instants_found set costs_as_of_at = now() + interval '30 days'",
             {"assert_costs_reach_no_further_than_their_load"},
             id="usage in the future",
         ),
@@ -131,7 +126,7 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
         ),
         pytest.param(
             "delete from marts.fct_rule_evaluations where ctid = (select min(ctid) from marts.fct_rule_evaluations)",
-            {"assert_every_ec2_instance_is_evaluated"},
+            {"assert_every_resource_is_judged_once_by_each_rule_of_its_kind"},
             id="verdict removed",
         ),
     ],
