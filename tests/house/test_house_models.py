@@ -32,7 +32,7 @@ EXCEPTIONS = {
     "dim_resources.vcpu_count": "AWS's price list writes it as a number of any kind: serverless sells parts of one",
     "fct_rightsizing_options.current_vcpu_count": "as dim_resources.vcpu_count",
     "fct_rightsizing_options.recommended_vcpu_count": "as dim_resources.vcpu_count",
-    "fct_commitment_options.net_savings_usd_over_term": "a term is one or three years, as its row says: no unit of time",
+    "fct_commitment_options.net_savings_usd_over_term": "a term is one or three years, as its row says",
 }
 # What the end of a name promises of its type, and which types promise an end.
 _ENDS = {"_at": {TIMESTAMP}, "_date": {"date"}, "_count": WHOLE} | {

@@ -109,7 +109,7 @@ def read_named(file: Path) -> set[str]:
 
 
 def test_the_threshold_reader_finds_what_it_looks_for() -> None:
-    sql = "select (a.thresholds ->> 'cpu_pct')::numeric, lookback_days, b - running_within_hours * 2 -- 'thresholds ->> x'"
+    sql = "select (a.thresholds ->> 'cpu_pct')::numeric, lookback_days, b - running_within_hours * 2 -- 'x ->> y'"
     assert read_asked(sql) == {"cpu_pct"}
     assert read_gathered(sql, is_shared=False) == {"lookback_days", "running_within_hours"}
     assert read_gathered(sql, is_shared=True) == {"running_within_hours"}
