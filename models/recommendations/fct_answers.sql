@@ -114,7 +114,8 @@ told as (
         case
             when idle_resource_count = 0 and upgrade_count = 0 then 'No idle resource was found.'
             else
-                idle_resource_count || case idle_resource_count when 1 then ' idle resource costs ' else ' idle resources cost ' end
+                idle_resource_count
+                || case idle_resource_count when 1 then ' idle resource costs ' else ' idle resources cost ' end
                 || {{ usd('idle_gross_savings_usd_per_month') }} || ' a month at list price; without '
                 || case idle_resource_count when 1 then 'it' else 'them' end || ' the bill falls by at least '
                 || {{ usd('idle_net_savings_usd_per_month') }} || ' a month'
@@ -132,10 +133,10 @@ told as (
     from waste
     union all
     select
-        2,
-        'rightsizing',
-        'rightsizing',
-        'What is larger than its work?',
+        2 as answer_order,
+        'rightsizing' as answer_id,
+        'rightsizing' as recommendation_category,
+        'What is larger than its work?' as question,
         case
             when rightsizing_count = 0 then 'Every machine that was judged has the size it needs.'
             else
@@ -148,15 +149,15 @@ told as (
                         'all ' || rightsizing_count || ' save at least ' || {{ usd('net_savings_usd_per_year') }}
                         || ' a year (' || {{ usd('gross_savings_usd_per_year') }} || ' at list price).'
                 end
-        end,
-        to_jsonb(rightsizing)
+        end as sentence,
+        to_jsonb(rightsizing) as figures
     from rightsizing
     union all
     select
-        3,
-        'commitments',
-        'commitment',
-        'What should we commit to?',
+        3 as answer_order,
+        'commitments' as answer_id,
+        'commitment' as recommendation_category,
+        'What should we commit to?' as question,
         case
             when commitment_count = 0 then 'No commitment would have saved anything on what nothing covers.'
             else
@@ -177,15 +178,15 @@ told as (
                 || case term_years when 1 then ' year, ' else ' years, ' end || replace(payment_option, '_', ' ')
                 || ': ' || {{ usd('total_commitment_cost_usd') }} || ' in all, ' || {{ usd('upfront_cost_usd') }}
                 || ' of it upfront, saves ' || {{ usd('net_savings_usd_per_year') }} || ' a year.'
-        end,
-        to_jsonb(purchases)
+        end as sentence,
+        to_jsonb(purchases) as figures
     from purchases
     union all
     select
-        4,
-        'portfolio',
-        'total',
-        'What is all of it worth together?',
+        4 as answer_order,
+        'portfolio' as answer_id,
+        'total' as recommendation_category,
+        'What is all of it worth together?' as question,
         case
             when recommendation_count = 0 then 'Nothing was found to save.'
             else
@@ -197,16 +198,23 @@ told as (
                 || {{ usd('counted_net_savings_usd_per_year') }} || ' a year): '
                 || coalesce(round(savings_ratio * 100, 1) || ' %', 'an unknown share') || ' of the '
                 || {{ usd('optimizable_spend_usd_per_month') }} || ' a month that can be optimized.'
-        end,
+        end as sentence,
         to_jsonb(total)
-        - array['costs_as_of_at', 'metrics_as_of_at', 'evaluated_at', 'cost_quality', 'category_order', 'recommendation_category']
+        - array[
+            'costs_as_of_at',
+            'metrics_as_of_at',
+            'evaluated_at',
+            'cost_quality',
+            'category_order',
+            'recommendation_category'
+        ] as figures
     from total
     union all
     select
-        5,
-        'schedules',
-        'schedule',
-        'When could machines be off?',
+        5 as answer_order,
+        'schedules' as answer_id,
+        'schedule' as recommendation_category,
+        'When could machines be off?' as question,
         case
             when schedulable_count = 0 then 'No machine was quiet in the same hours every week.'
             else
@@ -218,8 +226,8 @@ told as (
                 || schedulable_count || case schedulable_count when 1 then ' machine saves ' else ' machines save ' end
                 || {{ usd('net_savings_usd_per_year') }} || ' (' || {{ usd('gross_savings_usd_per_year') }}
                 || ' at list price).'
-        end,
-        to_jsonb(quiet)
+        end as sentence,
+        to_jsonb(quiet) as figures
     from quiet
 )
 

@@ -1,5 +1,5 @@
--- What all findings together are worth, each dollar once, beside what could be optimized at all. One row per category and
--- one for the total.
+-- What all findings together are worth, each dollar once, beside what could be optimized at all. One row per category
+-- and one for the total.
 with items as (
     select * from {{ ref('fct_portfolio_items') }}
 ),
@@ -48,7 +48,9 @@ summed as (
         sum(counted_net_savings_usd_per_month) as counted_net_savings_usd_per_month,
         sum(overlap_usd_per_month) as overlap_usd_per_month,
         (
-            array_agg(cost_quality order by array_position(array['disputed', 'provisional', 'reconciled'], cost_quality))
+            array_agg(
+                cost_quality order by array_position(array['disputed', 'provisional', 'reconciled'], cost_quality)
+            )
         )[1] as cost_quality
     from items
     group by grouping sets ((recommendation_category), ())

@@ -1,6 +1,6 @@
 -- What each finding adds when all are carried out: each dollar once. What is stopped or deleted is neither resized, nor
--- scheduled, nor upgraded; a schedule on a resized machine saves hours of the smaller one; commitments are sized on what
--- remains, so they count whole.
+-- scheduled, nor upgraded; a schedule on a resized machine saves hours of the smaller one; commitments are sized on
+-- what remains, so they count whole.
 with recommendations as (
     select * from {{ ref('fct_recommendations') }}
 ),

@@ -42,7 +42,9 @@ as_of as (
 organization_quality as (
     select
         (
-            array_agg(cost_quality order by array_position(array['disputed', 'provisional', 'reconciled'], cost_quality))
+            array_agg(
+                cost_quality order by array_position(array['disputed', 'provisional', 'reconciled'], cost_quality)
+            )
         )[1] as cost_quality
     from cost_quality
     where service_name is null

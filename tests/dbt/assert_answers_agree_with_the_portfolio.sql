@@ -35,13 +35,14 @@ told as (
         (answers.figures ->> 'counted_net_savings_usd_per_month')::numeric as told_counted_net_savings_usd_per_month
     from answers
     inner join portfolio
-        on portfolio.recommendation_category
-        = case answers.answer_id
-            when 'commitments' then 'commitment'
-            when 'schedules' then 'schedule'
-            when 'portfolio' then 'total'
-            else answers.answer_id
-        end
+        on
+            portfolio.recommendation_category
+            = case answers.answer_id
+                when 'commitments' then 'commitment'
+                when 'schedules' then 'schedule'
+                when 'portfolio' then 'total'
+                else answers.answer_id
+            end
 )
 
 select answer_id

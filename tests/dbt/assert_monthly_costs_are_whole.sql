@@ -1,5 +1,5 @@
--- What a resource costs a month is the sum of what its components cost. Each is spread over its own days since its first
--- bill, so they are put back on the resource's days before they are summed.
+-- What a resource costs a month is the sum of what its components cost. Each is spread over its own days since its
+-- first bill, so they are put back on the resource's days before they are summed.
 with costs as (
     select * from {{ ref('int_resource_costs_monthly') }}
 ),

@@ -2,8 +2,9 @@
 {{ config(materialized='table') }}
 
 -- Each hour's usage at the rate that each commitment on sale would give it. `committed_cost_usd` is what of the hourly
--- commitment the usage takes, `on_demand_cost_usd` what it takes off the bill. A reservation is put in the same words: a
--- normalized unit takes its share of the reservation's effective hourly cost. One row per offer, hour and kind of usage.
+-- commitment the usage takes, `on_demand_cost_usd` what it takes off the bill. A reservation is put in the same words:
+-- a normalized unit takes its share of the reservation's effective hourly cost. One row per offer, hour and kind of
+-- usage.
 with usage as (
     select * from {{ ref('int_commitment_usage_hourly') }}
 ),
@@ -76,19 +77,29 @@ reservable as (
     select
         instances.*,
         case
-            when platform = 'Linux/UNIX'
-                then first_value(instance_type) over (
-                    partition by usage_basis, payer_account_id, region, instance_family, platform
-                    order by normalization_factor asc, instance_type asc
+            when instances.platform = 'Linux/UNIX'
+                then first_value(instances.instance_type) over (
+                    partition by
+                        instances.usage_basis,
+                        instances.payer_account_id,
+                        instances.region,
+                        instances.instance_family,
+                        instances.platform
+                    order by instances.normalization_factor asc, instances.instance_type asc
                 )
-            else instance_type
+            else instances.instance_type
         end as reserved_instance_type,
         case
-            when platform = 'Linux/UNIX'
-                then min(normalization_factor) over (
-                    partition by usage_basis, payer_account_id, region, instance_family, platform
+            when instances.platform = 'Linux/UNIX'
+                then min(instances.normalization_factor) over (
+                    partition by
+                        instances.usage_basis,
+                        instances.payer_account_id,
+                        instances.region,
+                        instances.instance_family,
+                        instances.platform
                 )
-            else normalization_factor
+            else instances.normalization_factor
         end as reserved_factor
     from instances
 ),
@@ -132,20 +143,20 @@ select
     md5(
         concat_ws(
             '|',
-            usage_basis,
-            commitment_type,
-            payer_account_id,
-            region,
-            instance_family,
-            instance_type,
-            platform,
-            term_years,
-            payment_option
+            offers.usage_basis,
+            offers.commitment_type,
+            offers.payer_account_id,
+            offers.region,
+            offers.instance_family,
+            offers.instance_type,
+            offers.platform,
+            offers.term_years,
+            offers.payment_option
         )
     ) as commitment_option_id,
     offers.*,
     -- What an hour's commitment of one dollar saves on demand: highest first, as AWS applies a plan (Savings Plans user
     -- guide, "Understanding how Savings Plans apply to your usage").
-    round(on_demand_cost_usd / committed_cost_usd, 12) as on_demand_per_committed
+    round(offers.on_demand_cost_usd / offers.committed_cost_usd, 12) as on_demand_per_committed
 from offers
-where committed_cost_usd > 0
+where offers.committed_cost_usd > 0

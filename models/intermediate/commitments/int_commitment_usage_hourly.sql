@@ -2,8 +2,8 @@
 {{ config(materialized='table', pre_hook='{{ plan_with_hash_joins() }}') }}
 
 -- Usage on demand that a Savings Plan could cover and nothing covers yet, hour by hour over the look-back's whole days:
--- as it is, and as it would be after the other findings are carried out. One row per usage basis, payer, hour, region and
--- kind of usage.
+-- as it is, and as it would be after the other findings are carried out. One row per usage basis, payer, hour, region
+-- and kind of usage.
 with line_items as (
     select * from {{ ref('int_line_items_classified') }}
     where

@@ -2,8 +2,8 @@
 {{ config(materialized='table') }}
 
 -- How far an account's cost can be trusted over the last look-back: one disputed day makes it disputed, days within the
--- reporting lag are left out, everything else must be reconciled. One row per account and Cost Explorer service, and one
--- per account for all services together (service_name null).
+-- reporting lag are left out, everything else must be reconciled. One row per account and Cost Explorer service, and
+-- one per account for all services together (service_name null).
 with reconciliation as (
     select * from {{ ref('fct_cost_reconciliation_daily') }}
 ),

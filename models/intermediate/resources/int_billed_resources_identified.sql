@@ -62,9 +62,12 @@ counted as (
     select
         described.*,
         protected.protected_reason,
-        sum(line_item_count) over (partition by account_id, billed_resource_id, service_code)
+        sum(described.line_item_count)
+            over (partition by described.account_id, described.billed_resource_id, described.service_code)
             as service_line_item_count,
-        sum(line_item_count) over (partition by account_id, billed_resource_id, region) as region_line_item_count
+        sum(described.line_item_count)
+            over (partition by described.account_id, described.billed_resource_id, described.region)
+            as region_line_item_count
     from described
     left join protected
         on

@@ -1,8 +1,8 @@
 -- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
 {{ config(materialized='table') }}
 
--- What each EC2 and RDS instance needs, once per preset: the preset's percentile of its hourly CPU peaks and its highest
--- memory use, with the size it has now and what that costs an hour. One row per rule, resource and preset.
+-- What each EC2 and RDS instance needs, once per preset: the preset's percentile of its hourly CPU peaks and its
+-- highest memory use, with the size it has now and what that costs an hour. One row per rule, resource and preset.
 with subjects as (
     select * from {{ ref('int_rule_subjects_gathered') }}
     where rule_id in ('overprovisioned_ec2_instances', 'overprovisioned_rds_instances')

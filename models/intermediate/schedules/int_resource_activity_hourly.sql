@@ -1,8 +1,8 @@
 -- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
 {{ config(materialized='table') }}
 
--- Whether each EC2 and RDS instance did anything in each hour that CloudWatch saw, and which hour of its users' week that
--- was. An hour without a datapoint has no row: it wasn't seen. One row per resource and hour.
+-- Whether each EC2 and RDS instance did anything in each hour that CloudWatch saw, and which hour of its users' week
+-- that was. An hour without a datapoint has no row: it wasn't seen. One row per resource and hour.
 with resources as (
     select * from {{ ref('dim_resources') }}
     where resource_type in ('ec2_instance', 'rds_instance')
@@ -85,10 +85,11 @@ from hourly
 cross join as_of
 inner join busy on hourly.resource_key = busy.resource_key
 inner join thresholds
-    on thresholds.rule_id
-    = case hourly.resource_type
-        when 'rds_instance' then 'schedulable_rds_instances' else 'schedulable_ec2_instances'
-    end
+    on
+        thresholds.rule_id
+        = case hourly.resource_type
+            when 'rds_instance' then 'schedulable_rds_instances' else 'schedulable_ec2_instances'
+        end
 left join time_zones on hourly.account_id = time_zones.account_id
 where
     hourly.period_start_at >= as_of.metrics_as_of_at - thresholds.lookback_days * interval '1 day'

@@ -1,6 +1,6 @@
--- What a language model may know of a resource, and of all together: one JSON document each, made of the same columns that
--- people read (docs/ai-context.schema.json). Money is an exact decimal in a string. Names and tags are the owners' text:
--- whoever hands a document to a model fences it as data.
+-- What a language model may know of a resource, and of all together: one JSON document each, made of the same columns
+-- that people read (docs/ai-context.schema.json). Money is an exact decimal in a string. Names and tags are the owners'
+-- text: whoever hands a document to a model fences it as data.
 with resources as (
     select * from {{ ref('dim_resources') }}
 ),
@@ -202,9 +202,11 @@ resource_documents as (
                                 when schedules.quiet_hours_per_week = 0 then 'no_quiet_hours'
                                 when
                                     schedules.regularity_ratio
-                                    >= (select max(threshold_value)
-                                        from {{ ref('recommendation_thresholds') }}
-                                        where threshold_name = 'minimum_regularity_ratio')
+                                    >= (
+                                        select max(thresholds.threshold_value)
+                                        from {{ ref('recommendation_thresholds') }} as thresholds
+                                        where thresholds.threshold_name = 'minimum_regularity_ratio'
+                                    )
                                     then 'regular_hours'
                                 else 'irregular'
                             end,
@@ -261,11 +263,11 @@ portfolio_document as (
                 select
                     jsonb_agg(
                         jsonb_build_object(
-                            'answer_id', answer_id,
-                            'question', question,
-                            'sentence', sentence,
-                            'cost_quality', cost_quality
-                        ) order by answer_order
+                            'answer_id', answers.answer_id,
+                            'question', answers.question,
+                            'sentence', answers.sentence,
+                            'cost_quality', answers.cost_quality
+                        ) order by answers.answer_order
                     )
                 from answers
             ),
@@ -273,21 +275,26 @@ portfolio_document as (
                 select
                     jsonb_agg(
                         jsonb_build_object(
-                            'category', recommendation_category,
-                            'recommendation_count', recommendation_count,
-                            'unknown_savings_count', unknown_savings_count,
-                            'net_savings_usd_per_month', net_savings_usd_per_month::text,
-                            'counted_net_savings_usd_per_month', counted_net_savings_usd_per_month::text,
-                            'overlap_usd_per_month', overlap_usd_per_month::text,
-                            'optimizable_spend_usd_per_month', optimizable_spend_usd_per_month::text,
-                            'savings_ratio', savings_ratio,
-                            'cost_quality', cost_quality
-                        ) order by category_order
+                            'category', portfolio.recommendation_category,
+                            'recommendation_count', portfolio.recommendation_count,
+                            'unknown_savings_count', portfolio.unknown_savings_count,
+                            'net_savings_usd_per_month', portfolio.net_savings_usd_per_month::text,
+                            'counted_net_savings_usd_per_month', portfolio.counted_net_savings_usd_per_month::text,
+                            'overlap_usd_per_month', portfolio.overlap_usd_per_month::text,
+                            'optimizable_spend_usd_per_month', portfolio.optimizable_spend_usd_per_month::text,
+                            'savings_ratio', portfolio.savings_ratio,
+                            'cost_quality', portfolio.cost_quality
+                        ) order by portfolio.category_order
                     )
                 from portfolio
             ),
             'dearest_recommendations', (
-                select coalesce(jsonb_agg(advice order by rank_usd desc, recommendation_id asc), '[]'::jsonb) from dearest
+                select
+                    coalesce(
+                        jsonb_agg(dearest.advice order by dearest.rank_usd desc, dearest.recommendation_id asc),
+                        '[]'::jsonb
+                    )
+                from dearest
             )
         ) as document
     from as_of

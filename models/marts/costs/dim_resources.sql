@@ -33,9 +33,19 @@ resource_types as (
 
 -- A bill that names no region for a resource is of the one region that the resource is seen in elsewhere.
 elsewhere as (
-    select account_id, region, resource_type, resource_id from reporting
+    select
+        account_id,
+        region,
+        resource_type,
+        resource_id
+    from reporting
     union
-    select account_id, region, resource_type, resource_id from inventory
+    select
+        account_id,
+        region,
+        resource_type,
+        resource_id
+    from inventory
 ),
 
 only_regions as (
@@ -62,9 +72,19 @@ placed as (
 ),
 
 seen as (
-    select account_id, placed_region as region, resource_type, resource_id from placed
+    select
+        account_id,
+        placed_region as region,
+        resource_type,
+        resource_id
+    from placed
     union
-    select account_id, region, resource_type, resource_id from elsewhere
+    select
+        account_id,
+        region,
+        resource_type,
+        resource_id
+    from elsewhere
 ),
 
 joined as (

@@ -1,5 +1,5 @@
--- For every commitment on sale that the uncovered usage could fill: the hourly commitment that would have been best over
--- the look-back, and what it would have cost and saved.
+-- For every commitment on sale that the uncovered usage could fill: the hourly commitment that would have been best
+-- over the look-back, and what it would have cost and saved.
 with offers as (
     select distinct
         commitment_option_id,

@@ -1,5 +1,5 @@
--- Flags: a running EC2 instance whose CPU and memory fit a smaller type of its family under the default preset. Why: the
--- larger one is paid for. Remedy: see the rule's seed row. One row per EC2 instance.
+-- Flags: a running EC2 instance whose CPU and memory fit a smaller type of its family under the default preset. Why:
+-- the larger one is paid for. Remedy: see the rule's seed row. One row per EC2 instance.
 with subjects as (
     select * from {{ ref('int_instances_measured') }}
     where rule_id = 'overprovisioned_ec2_instances' and is_default

@@ -1,5 +1,5 @@
--- Flags: a running RDS instance whose CPU and memory fit a smaller class of its family under the default preset. Why: the
--- larger one is paid for. Remedy: see the rule's seed row. One row per RDS instance.
+-- Flags: a running RDS instance whose CPU and memory fit a smaller class of its family under the default preset. Why:
+-- the larger one is paid for. Remedy: see the rule's seed row. One row per RDS instance.
 with subjects as (
     select * from {{ ref('int_instances_measured') }}
     where rule_id = 'overprovisioned_rds_instances' and is_default

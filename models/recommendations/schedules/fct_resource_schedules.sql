@@ -126,7 +126,10 @@ select
         as gross_savings_usd_per_month,
     trim_scale(round(instance_uncovered_cost_usd_per_month * quiet_hours_per_week / 168, 10))
         as net_savings_usd_per_month,
-    exists (select 1 from environments where judged.environment ~* environments.environment_pattern)
+    exists(
+        select 1 from environments
+        where judged.environment ~* environments.environment_pattern
+    )
         as is_non_production,
     {{ evaluated_at() }} as evaluated_at
 from judged

@@ -1,5 +1,5 @@
--- Flags: a running RDS instance that was quiet in the same hours of every observed week and regularly at work in others. Why:
--- the quiet hours are paid for. Remedy: see the rule's seed row. One row per RDS instance.
+-- Flags: a running RDS instance that was quiet in the same hours of every observed week and regularly at work in
+-- others. Why: the quiet hours are paid for. Remedy: see the rule's seed row. One row per RDS instance.
 with subjects as (
     select * from {{ ref('int_rule_subjects_gathered') }}
     where rule_id = 'schedulable_rds_instances'

@@ -92,7 +92,9 @@ select
         else
             'CPU never passed ' || round(cpu_maximum_pct::numeric, 1) || ' % and network averaged '
             || round(network_average_mb_per_day::numeric, 1) || ' MB a day in ' || days_observed || ' days'
-            || {{ savings_clause('stopping it', 'instance_uncovered_cost_usd_per_month', 'instance_gross_cost_usd_per_month') }}
+            || {{ savings_clause(
+                'stopping it', 'instance_uncovered_cost_usd_per_month', 'instance_gross_cost_usd_per_month'
+            ) }}
     end as finding,
     jsonb_build_object(
         'cpu_maximum_pct', round(cpu_maximum_pct::numeric, 4),

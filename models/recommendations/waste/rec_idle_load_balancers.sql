@@ -89,7 +89,9 @@ select
             end
             || ' in ' || days_observed || ' days'
             || case when healthy_target_count = 0 then ', and no target is healthy' else '' end
-            || {{ savings_clause('deleting it', 'total_uncovered_cost_usd_per_month', 'total_gross_cost_usd_per_month') }}
+            || {{ savings_clause(
+                'deleting it', 'total_uncovered_cost_usd_per_month', 'total_gross_cost_usd_per_month'
+            ) }}
     end as finding,
     jsonb_build_object(
         'maximum_requests_per_day', case when not is_in_bytes then maximum_daily_sum_value end,

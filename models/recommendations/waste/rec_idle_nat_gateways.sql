@@ -96,7 +96,9 @@ select
                 when not is_in_route_table then '; no route table leads to it'
                 else ''
             end
-            || {{ savings_clause('deleting it', 'total_uncovered_cost_usd_per_month', 'total_gross_cost_usd_per_month') }}
+            || {{ savings_clause(
+                'deleting it', 'total_uncovered_cost_usd_per_month', 'total_gross_cost_usd_per_month'
+            ) }}
     end as finding,
     jsonb_build_object(
         'bytes_total', bytes_total,
@@ -113,7 +115,8 @@ select
     lookback_days,
     total_gross_cost_usd_per_month as gross_savings_usd_per_month,
     total_uncovered_cost_usd_per_month as net_savings_usd_per_month,
-    -- How whole the observation is, how much of the look-back it spans; less where a route may still wait for a failover.
+    -- How whole the observation is, how much of the look-back it spans; less where a route may still wait for a
+    -- failover.
     case
         when evaluation_status = 'flagged'
             then

@@ -92,7 +92,9 @@ select
         else
             'Nobody connected to it in ' || days_observed || ' days (CPU averaged '
             || coalesce(round(cpu_average_pct::numeric, 1)::text, 'unknown') || ' %)'
-            || {{ savings_clause('stopping it', 'instance_uncovered_cost_usd_per_month', 'instance_gross_cost_usd_per_month') }}
+            || {{ savings_clause(
+                'stopping it', 'instance_uncovered_cost_usd_per_month', 'instance_gross_cost_usd_per_month'
+            ) }}
     end as finding,
     jsonb_build_object(
         'connections_maximum_count', connections_maximum_count,

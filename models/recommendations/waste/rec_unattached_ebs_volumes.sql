@@ -1,5 +1,6 @@
 -- Flags: an EBS volume that is attached to nothing and, by its silence in CloudWatch, was attached to nothing for the
--- days needed. Why: its storage is paid for and nobody can read it. Remedy: see the rule's seed row. One row per volume.
+-- days needed. Why: its storage is paid for and nobody can read it. Remedy: see the rule's seed row. One row per
+-- volume.
 with subjects as (
     select * from {{ ref('int_rule_subjects_gathered') }}
     where rule_id = 'unattached_ebs_volumes'
@@ -95,7 +96,9 @@ select
         when 'passed' then 'Attached to ' || attached_instance_id || '.'
         else
             'Attached to nothing for ' || days_observed || ' days (' || size_gib || ' GiB ' || volume_type || ')'
-            || {{ savings_clause('deleting it', 'total_uncovered_cost_usd_per_month', 'total_gross_cost_usd_per_month') }}
+            || {{ savings_clause(
+                'deleting it', 'total_uncovered_cost_usd_per_month', 'total_gross_cost_usd_per_month'
+            ) }}
     end as finding,
     jsonb_build_object(
         'attached_instance_id', attached_instance_id,

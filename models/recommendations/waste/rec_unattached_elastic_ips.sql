@@ -1,5 +1,5 @@
--- Flags: an Elastic IP address that the bill shows idle, and never in use, in the look-back. Why: an idle address is paid
--- for by the hour. Remedy: see the rule's seed row. One row per address.
+-- Flags: an Elastic IP address that the bill shows idle, and never in use, in the look-back. Why: an idle address is
+-- paid for by the hour. Remedy: see the rule's seed row. One row per address.
 with subjects as (
     select * from {{ ref('int_rule_subjects_gathered') }}
     where rule_id = 'unattached_elastic_ips'
@@ -71,7 +71,9 @@ select
                 end
         else
             coalesce(public_ip || ' was', 'It was') || ' idle in every hour of ' || days_observed || ' days'
-            || {{ savings_clause('releasing it', 'total_uncovered_cost_usd_per_month', 'total_gross_cost_usd_per_month') }}
+            || {{ savings_clause(
+                'releasing it', 'total_uncovered_cost_usd_per_month', 'total_gross_cost_usd_per_month'
+            ) }}
     end as finding,
     jsonb_build_object(
         'public_ip', public_ip,
