@@ -27,6 +27,10 @@ _NUMERIC = re.compile(r"-?\d+(?:\.\d+)?")
 _ACCOUNT = re.compile(r"\d{12}")
 _ISO = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})(?:[T ](?P<time>\d{2}:\d{2}))?")
 _OWNERS = frozenset({"tags", "labels", "attributes", "inventory_attributes", "parameters"})  # all below is their text
+# Numbers that put rows in order or repeat what was asked for measure nothing: a model could have chosen them.
+_BOOKKEEPING = frozenset(
+    {"answer_order", "category_order", "preset_order", "point_number", "schema_version", "limit"}
+)  # fmt: skip
 _OWN_WORDS = frozenset({"ec2", "s3"})  # services' own names; they name no resource and hold no figure
 _BY_UNIT: dict[str, Kind] = {"percent": "percent", "ratio": "percent"}
 MAXIMUM_SHOWN, MAXIMUM_SHOWN_LENGTH = 20, 60  # of what couldn't be bound
@@ -168,7 +172,7 @@ def _keep(evidence: Evidence, place: str, key: str, value: Any, unit: str, typed
                 evidence.values.append(_make_value(Decimal(value), place, key, unit))
             else:
                 _keep_instant(evidence, place, value)
-    else:
+    elif key not in _BOOKKEEPING:
         evidence.values.append(_make_value(Decimal(str(value)), place, key, unit))
 
 

@@ -117,6 +117,11 @@ def test_a_refusal_proves_nothing() -> None:
     assert verify("51 and 77", collect_evidence([("analyze", refused)])).unbound == ["51", "77"]
 
 
+def test_what_the_model_asked_for_proves_nothing() -> None:
+    evidence = collect_evidence([("tool", {"page": {"limit": 37, "next_cursor": None}, "answer_order": 38})])
+    assert verify("37 and 38", evidence).unbound == ["37", "38"]
+
+
 def test_citations_are_places_in_the_results() -> None:
     cited = verify("$2,044.53 of 113 findings, as of 2026-11-24", EVIDENCE).citations
     assert cited == [
