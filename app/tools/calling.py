@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.database import ReadError
 from app.paging import InvalidCursor
 from app.tools.bodies import UnknownResource
-from app.tools.catalogue import TOOLS
+from app.tools.catalogue import TOOLS_BY_NAME
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ _PASSWORD_IN_ADDRESS = re.compile(r"(?<=//)[^/\s@]*:[^/\s@]*@|(?<=password=)\S+"
 
 def call_tool(name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
     """The tool's answer as JSON can hold it, or `{"error": {"title", "reason", "remedy"}}`."""
-    tool = TOOLS.get(name)
+    tool = TOOLS_BY_NAME.get(name)
     if tool is None:
-        return describe_error("No such tool", "no tool has that name", f"use one of {', '.join(TOOLS)}")
+        return describe_error("No such tool", "no tool has that name", f"use one of {', '.join(TOOLS_BY_NAME)}")
     try:
         return tool.answer(arguments or {})
     except ValidationError as error:
