@@ -1,9 +1,9 @@
 """Assistant: questions in words, answered from the same figures as everything else; no figure that no tool gave."""
 
 import streamlit as st
-from app.assistant import AssistantAnswer, answer_question
 
 from app import queries
+from app.assistant import AssistantAnswer, answer_question
 from app.frame import escape_markdown, show_as_of
 from app.listing import show_answer
 from app.markup import build_note
@@ -18,8 +18,8 @@ EXAMPLES = (
 def show_reply(reply: AssistantAnswer) -> None:
     """An answer, where it came from, and what was held back."""
     st.markdown(escape_markdown(reply.text).replace("\n", "  \n"))
-    source = "Claude, every figure checked against the tools' results" if reply.source == "claude" else "templates"
-    st.html(build_note(" ".join([f"Answered by {source}.", *reply.warnings])))
+    told = ["Answered by Claude, every figure checked against the tools' results."] if reply.source == "claude" else []
+    st.html(build_note(" ".join([*told, *reply.warnings])))
 
 
 st.title("Assistant")
