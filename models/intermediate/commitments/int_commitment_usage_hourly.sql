@@ -1,5 +1,5 @@
 -- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
-{{ config(materialized='table', pre_hook='{{ plan_with_hash_joins() }}') }}
+{{ config(materialized='table') }}
 
 -- Usage on demand that a Savings Plan could cover and nothing covers yet, hour by hour over the look-back's whole days:
 -- as it is, and as it would be after the other findings are carried out. One row per usage basis, payer, hour, region

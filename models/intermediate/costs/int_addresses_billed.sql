@@ -1,5 +1,5 @@
 -- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
-{{ config(materialized='table', pre_hook='{{ plan_with_hash_joins() }}') }}
+{{ config(materialized='table') }}
 
 -- For how many hours of the look-back an Elastic IP address was billed as idle and as in use (AWS has told the two
 -- apart since 2024-02). One row per account and address.

@@ -1,5 +1,5 @@
 -- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
-{{ config(materialized='table', pre_hook='{{ plan_with_hash_joins() }}') }}
+{{ config(materialized='table') }}
 
 -- What the account itself pays for an hour of a size that no commitment covers: its own discounts are in it. One row
 -- per account, region, size and variant that ran on demand in the last look-back.
