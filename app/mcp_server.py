@@ -46,7 +46,7 @@ def list_tools() -> list[types.Tool]:
                 open_world_hint=False,
             ),
         )
-        for tool in TOOLS
+        for tool in TOOLS.values()
     ]
 
 

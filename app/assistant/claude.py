@@ -11,7 +11,7 @@ from anthropic.types import Message, MessageParam, ToolChoiceParam, ToolParam
 
 from app.assistant.answers import ToolCall
 from app.assistant.prompt import SYSTEM, fence
-from app.tools import TOOLS, TOOLS_BY_NAME, call_tool
+from app.tools import TOOLS, call_tool
 from app.tools.calling import describe_error
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class Conversation:
                 result = describe_error("Too many calls", "too many tools were called at once", "call fewer")
             arguments = block.input if isinstance(block.input, dict) else {}
             self.calls.append(ToolCall(name=block.name, arguments=arguments, result=result))
-            name = block.name if block.name in TOOLS_BY_NAME else "unknown"  # the fence holds nothing that isn't ours
+            name = block.name if block.name in TOOLS else "unknown"  # the fence holds nothing that isn't ours
             results.append(
                 {
                     "type": "tool_result",
@@ -120,7 +120,10 @@ def run_tool(name: str, arguments: object) -> dict[str, Any]:
 
 def list_tools() -> list[ToolParam]:
     """The catalogue as the Messages API describes tools."""
-    return [{"name": tool.name, "description": tool.description, "input_schema": tool.input_schema} for tool in TOOLS]
+    return [
+        {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
+        for tool in TOOLS.values()
+    ]
 
 
 def choose_model() -> str:

@@ -1,6 +1,6 @@
 """What a language model may ask: one catalogue of tools over `app.queries`, for MCP and for the assistant alike."""
 
 from app.tools.calling import call_tool
-from app.tools.catalogue import TOOLS, TOOLS_BY_NAME, Tool
+from app.tools.catalogue import TOOLS, Tool
 
-__all__ = ["TOOLS", "TOOLS_BY_NAME", "Tool", "call_tool"]
+__all__ = ["TOOLS", "Tool", "call_tool"]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.database import ReadError
 from app.paging import InvalidCursor
 from app.tools.bodies import UnknownResource
-from app.tools.catalogue import TOOLS_BY_NAME
+from app.tools.catalogue import TOOLS
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ _PASSWORD_IN_ADDRESS = re.compile(r"(?<=//)[^/\s@]*:[^/\s@]*@|(?<=password=)\S+"
 
 def call_tool(name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
     """The tool's answer as JSON can hold it, or `{"error": {"title", "reason", "remedy"}}`."""
-    tool = TOOLS_BY_NAME.get(name)
+    tool = TOOLS.get(name)
     if tool is None:
-        return describe_error("No such tool", "no tool has that name", f"use one of {', '.join(TOOLS_BY_NAME)}")
+        return describe_error("No such tool", "no tool has that name", f"use one of {', '.join(TOOLS)}")
     try:
         return tool.answer(arguments or {})
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The tools in the order they are listed: what each is for, what it takes, and the function that answers."""
+"""The tools by name: what each is for, what it takes, and the function that answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def _make_tool(
     return Tool(body.__name__, title, f"{description} {READING}", parameters, answer)
 
 
-TOOLS = (
+_MADE = (
     _make_tool(
         "The five answers",
         "The five answers in a sentence each, with the exact figures: waste, rightsizing, commitments, portfolio, "
@@ -113,4 +113,4 @@ TOOLS = (
         bodies.get_data_quality,
     ),
 )
-TOOLS_BY_NAME = {tool.name: tool for tool in TOOLS}
+TOOLS: dict[str, Tool] = {tool.name: tool for tool in _MADE}

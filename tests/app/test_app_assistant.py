@@ -13,7 +13,7 @@ from app.assistant import AssistantAnswer, answer_question
 from app.assistant.answering import MAXIMUM_HISTORY, MAXIMUM_QUESTION_LENGTH
 from app.assistant.claude import DEFAULT_MODEL, MAXIMUM_ROUNDS
 from app.assistant.templates import choose_answers
-from app.tools import TOOLS_BY_NAME, call_tool
+from app.tools import TOOLS, call_tool
 from tests.app import marts_fixture as invented
 from tests.app.messages_double import Double, Reply, fail, hang, say, serve, use
 
@@ -56,7 +56,7 @@ class TestClaude:
         assert double.keys == [KEY, KEY]
         assert first["model"] == DEFAULT_MODEL
         assert first["messages"] == [{"role": "user", "content": "How much waste is there?"}]
-        assert {tool["name"] for tool in first["tools"]} == set(TOOLS_BY_NAME)
+        assert {tool["name"] for tool in first["tools"]} == set(TOOLS)
         assert "untrusted" in first["system"]
         assert [message["role"] for message in second["messages"]] == ["user", "assistant", "user"]
         result = double.list_results()[0]

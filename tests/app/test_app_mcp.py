@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from mcp import Client, StdioServerParameters
 
-from app.tools import TOOLS_BY_NAME, call_tool
+from app.tools import TOOLS, call_tool
 from tests.app import marts_fixture as invented
 
 Found = TypeVar("Found")
@@ -48,9 +48,9 @@ class TestSession:
             return (await client.list_tools()).tools
 
         tools = {tool.name: tool for tool in talk(converse, mode)}
-        assert set(tools) == set(TOOLS_BY_NAME)
+        assert set(tools) == set(TOOLS)
         for name, tool in tools.items():
-            assert tool.input_schema == TOOLS_BY_NAME[name].input_schema
+            assert tool.input_schema == TOOLS[name].input_schema
             assert tool.description and tool.title
             assert tool.annotations is not None
             assert tool.annotations.read_only_hint is True and tool.annotations.destructive_hint is False

@@ -10,7 +10,7 @@ import pytest
 
 from app import queries
 from app.database import DatabaseUnreachable
-from app.tools import TOOLS, TOOLS_BY_NAME, call_tool
+from app.tools import TOOLS, call_tool
 from app.tools import bodies as tool_bodies
 from tests.app import marts_fixture as invented
 
@@ -27,14 +27,14 @@ FIRST_KEY = f"arn:aws:ec2:eu-west-1:{invented.SHOP}:instance/i-00000000000000001
 
 
 def test_the_catalogue() -> None:
-    assert set(TOOLS_BY_NAME) == NAMES and len(TOOLS) == len(NAMES)
-    for tool in TOOLS:
-        assert tool.title and len(tool.description) > 40
+    assert set(TOOLS) == NAMES
+    for name, tool in TOOLS.items():
+        assert tool.name == name and tool.title and len(tool.description) > 40
         schema = tool.input_schema
         jsonschema.Draft202012Validator.check_schema(schema)
         assert (schema["type"], schema["additionalProperties"]) == ("object", False)
     for name in FINDINGS:
-        properties = TOOLS_BY_NAME[name].input_schema["properties"]
+        properties = TOOLS[name].input_schema["properties"]
         assert {"account_id", "region", "service", "rule_id", "minimum_savings_usd_per_month",
                 "minimum_confidence_ratio", "limit", "cursor"} <= set(properties)  # fmt: skip
         assert (properties["limit"]["default"], properties["limit"]["maximum"]) == (10, 50)
