@@ -14,15 +14,11 @@ from typing import Any
 from app import queries
 from app.database import ReadError
 from app.rows import CommitmentOption, Recommendation
+from app.words import count_things
 from demo import scoring
 from demo.errors import DemoError
 
 _STATUSES = ["flagged", "passed", "not_applicable", "too_early", "insufficient_data", "waived"]
-_ANSWERS = {
-    "Waste": ("idle_", "unattached_", "upgradable_"),
-    "Rightsizing": ("overprovisioned_",),
-    "Schedules": ("schedulable_",),
-}
 # Cost Optimization Hub's words → what is done to the simulated account.
 _ACTIONS = {"Stop": "stop", "Delete": "delete", "Upgrade": "resize", "Rightsize": "resize"}
 
@@ -78,28 +74,42 @@ def judge(directory: Path) -> Judgement:
 
 
 def describe(judgement: Judgement) -> str:
-    """In plain lines, an answer a line, then each rule with what it got wrong."""
-    lines = ["", "How right that is (the simulated account's answer key, which no model reads)"]
-    for answer, prefixes in _ANSWERS.items():
-        lines.append(f"  {answer}: {_sum_up([s for s in judgement.rules if s.rule_id.startswith(prefixes)])}")
-    best = judgement.commitment
-    lines.append(
-        "  Commitments: no plan is offered for the account as it is."
-        if best is None
-        else f"  Commitments: as the account is, a Compute Savings Plan of ${best.proposed_usd_per_hour} an hour where "
-        f"${best.best_usd_per_hour} was best; it claims ${_cents(best.claimed_usd_per_month)} a month and truly saves "
+    """The five answers, each with how right it is beneath it, and a line a rule."""
+    beneath = {
+        "waste": _sum_up(judgement, "idle_", "unattached_", "upgradable_"),
+        "rightsizing": _sum_up(judgement, "overprovisioned_"),
+        "schedules": _sum_up(judgement, "schedulable_"),
+        "commitments": _describe_commitment(judgement.commitment),
+        "portfolio": _describe_portfolio(judgement.portfolio),
+    }
+    heading = "Five answers, and how right they are (the simulated account's answer key, which no model reads)"
+    lines = ["", heading, "-" * len(heading)]
+    for answer in queries.get_answers():
+        lines += [f"{answer.answer_order}. {answer.sentence}", f"   → {beneath[answer.answer_id]}"]
+    lines += ["", "By rule:"]
+    lines += [f"  {scoring.describe(score).splitlines()[0]}" for score in judgement.rules]
+    return "\n".join([*lines, "  (python -m flows.judging .tieout/demo tells each mistake)"])
+
+
+def _describe_commitment(best: scoring.CommitmentScore | None) -> str:
+    if best is None:
+        return "No plan is offered for the account as it is."
+    return (
+        f"As the account is, a Compute Savings Plan of ${best.proposed_usd_per_hour} an hour where "
+        f"${best.best_usd_per_hour} was best: claims ${_cents(best.claimed_usd_per_month)} a month, truly saves "
         f"${_cents(best.true_usd_per_month)} of ${_cents(best.best_usd_per_month)}."
     )
-    whole = judgement.portfolio
-    lines.append(
-        f"  Portfolio: all {whole.proposal_count} changes and {whole.commitment_count} purchases replayed together on "
-        f"the account's bill: claimed ${_cents(whole.claimed_usd_per_month)} a month, true "
-        f"${_cents(whole.true_usd_per_month)}."
+
+
+def _describe_portfolio(whole: scoring.PortfolioScore) -> str:
+    return (
+        f"All {count_things(whole.proposal_count, 'change')} and {count_things(whole.commitment_count, 'purchase')} "
+        f"replayed together on the account's bill: claims ${_cents(whole.claimed_usd_per_month)} a month, truly ${_cents(whole.true_usd_per_month)}."
     )
-    return "\n".join([*lines, *("  " + scoring.describe(score).replace("\n", "\n  ") for score in judgement.rules)])
 
 
-def _sum_up(scores: list[scoring.Score]) -> str:
+def _sum_up(judgement: Judgement, *prefixes: str) -> str:
+    scores = [score for score in judgement.rules if score.rule_id.startswith(prefixes)]
     right, wrong, missed = (
         sum(getattr(score, name) for score in scores)
         for name in ("true_positives", "false_positives", "false_negatives")
@@ -109,7 +119,7 @@ def _sum_up(scores: list[scoring.Score]) -> str:
         for name in ("claimed_usd_per_month", "true_of_flagged_usd_per_month", "true_of_all_usd_per_month")
     )
     return (
-        f"precision {_percent(right, right + wrong)}, recall {_percent(right, right + missed)}; claims "
+        f"Precision {_percent(right, right + wrong)}, recall {_percent(right, right + missed)}; claims "
         f"${_cents(claimed)} a month, truly ${_cents(true)} for the same; ${_cents(best)} for all there is."
     )
 
