@@ -102,9 +102,13 @@ def _describe_commitment(best: scoring.CommitmentScore | None) -> str:
 
 
 def _describe_portfolio(whole: scoring.PortfolioScore) -> str:
+    changes, purchases = (
+        count_things(whole.proposal_count, "change"),
+        count_things(whole.commitment_count, "purchase"),
+    )
     return (
-        f"All {count_things(whole.proposal_count, 'change')} and {count_things(whole.commitment_count, 'purchase')} "
-        f"replayed together on the account's bill: claims ${_cents(whole.claimed_usd_per_month)} a month, truly ${_cents(whole.true_usd_per_month)}."
+        f"All {changes} and {purchases} replayed together on the account's bill: claims "
+        f"${_cents(whole.claimed_usd_per_month)} a month, truly ${_cents(whole.true_usd_per_month)}."
     )
 
 
