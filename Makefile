@@ -60,7 +60,7 @@ lint: .venv/.installed-dev  ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint models tests/dbt macros
+	$(BIN)/sqlfluff lint --processes 2 models tests/dbt macros
 
 bench: .venv/.installed-dev  ## measure speed (docs/benchmarks.md)
 	BENCH_RESOURCES=10000 $(BIN)/python -m pytest tests/benchmarks -s
