@@ -57,9 +57,10 @@ def read_text(markup: str) -> str:
 
 
 def exact(figures: dict[str, Any]) -> dict[str, Any]:
-    """Figures with what is in USD as Decimals, whether they came as numbers or as strings."""
+    """Figures with every number as a Decimal, whether it came as a number or as a string; 0.1210 is 0.121."""
     return {
-        name: Decimal(str(value)) if "usd" in name and value is not None else value for name, value in figures.items()
+        name: Decimal(str(value)) if "usd" in name and value is not None or isinstance(value, float) else value
+        for name, value in figures.items()
     }
 
 

@@ -209,8 +209,8 @@ def test_killed_in_the_middle_leaves_the_earlier_month_whole(
     (target / "example-hourly-Manifest.json").write_text(newest)
     moments: list[Callable[[], bool]] = [
         lambda: is_copying(product),
+        lambda: is_copying(product) and time.sleep(0.15) is None,
         lambda: is_copying(product) and time.sleep(0.3) is None,
-        lambda: is_copying(product) and time.sleep(1.0) is None,
     ]
     for has_come in moments:
         with product.start(*arguments) as process:
