@@ -22,21 +22,34 @@ commitments as (
 ),
 
 -- Waste that somebody pays for and nobody uses; an upgrade is told beside it.
+removed as (
+    select distinct resource_key
+    from recommendations
+    where recommendation_category = 'waste' and action_type in ('Stop', 'Delete')
+),
+
+-- What is deleted needs no upgrade: each dollar is told once.
+wasted as (
+    select
+        recommendations.*,
+        recommendations.action_type in ('Stop', 'Delete') as is_idle
+    from recommendations
+    left join removed
+        on
+            recommendations.resource_key = removed.resource_key
+            and recommendations.action_type = 'Upgrade'
+    where recommendations.recommendation_category = 'waste' and removed.resource_key is null
+),
+
 waste as (
     select
-        count(*) filter (where action_type in ('Stop', 'Delete')) as idle_resource_count,
-        coalesce(
-            sum(gross_savings_usd_per_month) filter (where action_type in ('Stop', 'Delete')), 0
-        ) as idle_gross_savings_usd_per_month,
-        coalesce(
-            sum(net_savings_usd_per_month) filter (where action_type in ('Stop', 'Delete')), 0
-        ) as idle_net_savings_usd_per_month,
-        count(*) filter (where action_type = 'Upgrade') as upgrade_count,
-        coalesce(sum(net_savings_usd_per_month) filter (where action_type = 'Upgrade'), 0)
-            as upgrade_net_savings_usd_per_month,
+        count(*) filter (where is_idle) as idle_resource_count,
+        coalesce(sum(gross_savings_usd_per_month) filter (where is_idle), 0) as idle_gross_savings_usd_per_month,
+        coalesce(sum(net_savings_usd_per_month) filter (where is_idle), 0) as idle_net_savings_usd_per_month,
+        count(*) filter (where not is_idle) as upgrade_count,
+        coalesce(sum(net_savings_usd_per_month) filter (where not is_idle), 0) as upgrade_net_savings_usd_per_month,
         coalesce(sum(net_savings_usd_per_month), 0) as net_savings_usd_per_month
-    from recommendations
-    where recommendation_category = 'waste'
+    from wasted
 ),
 
 downsizings as (

@@ -21,7 +21,14 @@ told as (
             when 'schedules' then (answers.figures ->> 'schedulable_count')::numeric
             else (answers.figures ->> 'recommendation_count')::numeric
         end as told_count,
-        coalesce(portfolio.net_savings_usd_per_month, 0) * 12 as net_savings_usd_per_year,
+        -- What is deleted needs no upgrade: the first answer tells each dollar once, as the portfolio counts it.
+        coalesce(
+            case answers.answer_id
+                when 'waste' then portfolio.counted_net_savings_usd_per_month
+                else portfolio.net_savings_usd_per_month
+            end,
+            0
+        ) * 12 as net_savings_usd_per_year,
         coalesce(
             case
                 when answers.answer_id in ('waste', 'portfolio')
@@ -49,7 +56,8 @@ select answer_id
 from told
 where
     sentence is null
-    or told_count is distinct from recommendation_count
+    or (answer_id <> 'waste' and told_count is distinct from recommendation_count)
+    or told_count > recommendation_count
     -- Amounts are rounded to ten digits item by item.
     or abs(told_net_savings_usd_per_year - net_savings_usd_per_year) > 0.000001
     or (

@@ -41,6 +41,8 @@ plans as (
         terms.payment_option,
         usage.usage_start_at,
         usage.usage_type || ' ' || usage.operation || ' ' || usage.region as usage_kind,
+        usage.region as usage_region,
+        usage.instance_family as usage_family,
         usage.usage_quantity * plan_rates.rate_usd_per_unit as committed_cost_usd,
         usage.on_demand_cost_usd
     from usage
@@ -117,6 +119,8 @@ reservations as (
         terms.payment_option,
         reservable.usage_start_at,
         reservable.usage_type || ' ' || reservable.operation as usage_kind,
+        reservable.region as usage_region,
+        reservable.instance_family as usage_family,
         reservable.usage_quantity * reservable.normalization_factor / reservable.reserved_factor
         * (offerings.recurring_usd_per_hour + offerings.upfront_usd / (offerings.term_years * 8760))
             as committed_cost_usd,
@@ -137,26 +141,115 @@ offers as (
     select * from plans
     union all
     select * from reservations
+),
+
+freed as (
+    select * from {{ ref('int_commitment_freed_hourly') }}
+),
+
+-- What an hour's commitment of one dollar saves on demand: highest first, as AWS applies a plan (Savings Plans user
+-- guide, "Understanding how Savings Plans apply to your usage").
+identified as (
+    select
+        md5(
+            concat_ws(
+                '|',
+                offers.usage_basis,
+                offers.commitment_type,
+                offers.payer_account_id,
+                offers.region,
+                offers.instance_family,
+                offers.instance_type,
+                offers.platform,
+                offers.term_years,
+                offers.payment_option
+            )
+        ) as commitment_option_id,
+        offers.*,
+        round(offers.on_demand_cost_usd / offers.committed_cost_usd, 12) as on_demand_per_committed
+    from offers
+    where offers.committed_cost_usd > 0
+),
+
+-- The commitments that are there already take the first of it with what the other findings free of them: those bound to
+-- a family first, as AWS applies reservations and EC2 Instance plans before Compute plans.
+in_family as (
+    select
+        identified.*,
+        coalesce(freed.freed_on_demand_cost_usd, 0) as freed_on_demand_cost_usd,
+        sum(identified.on_demand_cost_usd) over (
+            partition by
+                identified.commitment_option_id,
+                identified.usage_start_at,
+                identified.usage_region,
+                identified.usage_family
+            order by identified.on_demand_per_committed desc, identified.usage_kind asc
+            rows between unbounded preceding and current row
+        ) as end_on_demand_cost_usd
+    from identified
+    left join freed
+        on
+            identified.usage_basis = 'after_actions'
+            and identified.payer_account_id = freed.payer_account_id
+            and identified.usage_start_at = freed.usage_start_at
+            and identified.usage_region = freed.region
+            and identified.usage_family = freed.instance_family
+            and freed.instance_family <> ''
+),
+
+left_by_families as (
+    select
+        *,
+        greatest(end_on_demand_cost_usd - freed_on_demand_cost_usd, 0)
+        - greatest(end_on_demand_cost_usd - on_demand_cost_usd - freed_on_demand_cost_usd, 0) as left_on_demand_cost_usd
+    from in_family
+),
+
+anywhere as (
+    select
+        left_by_families.*,
+        coalesce(freed.freed_on_demand_cost_usd, 0) as freed_anywhere_cost_usd,
+        sum(left_by_families.left_on_demand_cost_usd) over (
+            partition by left_by_families.commitment_option_id, left_by_families.usage_start_at
+            order by left_by_families.on_demand_per_committed desc, left_by_families.usage_kind asc
+            rows between unbounded preceding and current row
+        ) as end_anywhere_cost_usd
+    from left_by_families
+    left join freed
+        on
+            left_by_families.usage_basis = 'after_actions'
+            and left_by_families.payer_account_id = freed.payer_account_id
+            and left_by_families.usage_start_at = freed.usage_start_at
+            and freed.instance_family = ''
+),
+
+remaining as (
+    select
+        *,
+        greatest(end_anywhere_cost_usd - freed_anywhere_cost_usd, 0)
+        - greatest(end_anywhere_cost_usd - left_on_demand_cost_usd - freed_anywhere_cost_usd, 0)
+            as remaining_on_demand_cost_usd
+    from anywhere
 )
 
 select
-    md5(
-        concat_ws(
-            '|',
-            offers.usage_basis,
-            offers.commitment_type,
-            offers.payer_account_id,
-            offers.region,
-            offers.instance_family,
-            offers.instance_type,
-            offers.platform,
-            offers.term_years,
-            offers.payment_option
-        )
-    ) as commitment_option_id,
-    offers.*,
-    -- What an hour's commitment of one dollar saves on demand: highest first, as AWS applies a plan (Savings Plans user
-    -- guide, "Understanding how Savings Plans apply to your usage").
-    round(offers.on_demand_cost_usd / offers.committed_cost_usd, 12) as on_demand_per_committed
-from offers
-where offers.committed_cost_usd > 0
+    commitment_option_id,
+    usage_basis,
+    payer_account_id,
+    commitment_type,
+    region,
+    instance_family,
+    instance_type,
+    platform,
+    term_years,
+    payment_option,
+    usage_start_at,
+    usage_kind,
+    case
+        when remaining_on_demand_cost_usd = on_demand_cost_usd then committed_cost_usd
+        else committed_cost_usd * remaining_on_demand_cost_usd / on_demand_cost_usd
+    end as committed_cost_usd,
+    remaining_on_demand_cost_usd as on_demand_cost_usd,
+    on_demand_per_committed
+from remaining
+where remaining_on_demand_cost_usd > 0

@@ -31,6 +31,7 @@ select
     attributes.environment_tag,
     attributes.database_engine,
     attributes.deployment_option,
+    attributes.savings_plan_type,
     attributes.product_name,
     -- Split cost allocation repeats an instance's cost once more per container (CUR user guide, split line items).
     line_items.operation in ('EKSPod-EC2', 'ECSTask-EC2') as is_split_cost_copy,

@@ -17,6 +17,7 @@ renamed as (
         attributes ->> 'product_volume_api_name' as volume_type,
         attributes ->> 'product_database_engine' as database_engine,
         attributes ->> 'product_deployment_option' as deployment_option,
+        attributes ->> 'savings_plan_offering_type' as savings_plan_type,
         attributes ->> 'resource_tags_user_name' as name_tag,
         attributes ->> 'resource_tags_user_environment' as environment_tag,
 
