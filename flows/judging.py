@@ -79,7 +79,7 @@ def describe(judgement: Judgement) -> str:
         "waste": _sum_up(judgement, "idle_", "unattached_", "upgradable_"),
         "rightsizing": _sum_up(judgement, "overprovisioned_"),
         "schedules": _sum_up(judgement, "schedulable_"),
-        "commitments": _describe_commitment(judgement.commitment),
+        "commitments": _describe_purchase(judgement.portfolio) + _describe_commitment(judgement.commitment),
         "portfolio": _describe_portfolio(judgement.portfolio),
     }
     heading = "Five answers, and how right they are (the simulated account's answer key, which no model reads)"
@@ -89,6 +89,13 @@ def describe(judgement: Judgement) -> str:
     lines += ["", "By rule:"]
     lines += [f"  {scoring.describe(score).splitlines()[0]}" for score in judgement.rules]
     return "\n".join([*lines, "  (python -m flows.judging .tieout/demo tells each mistake)"])
+
+
+def _describe_purchase(whole: scoring.PortfolioScore) -> str:
+    if not whole.commitment_count:
+        return ""
+    saved = Decimal(whole.true_usd_per_month) - Decimal(whole.true_without_commitments_usd_per_month)
+    return f"Bought after all other changes it truly saves ${_cents(saved)} a month. "
 
 
 def _describe_commitment(best: scoring.CommitmentScore | None) -> str:

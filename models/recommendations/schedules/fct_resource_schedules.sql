@@ -79,6 +79,34 @@ spelled as (
     group by resource_key
 ),
 
+resources as (
+    select * from {{ ref('dim_resources') }}
+),
+
+hourly_costs as (
+    select * from {{ ref('int_instance_costs_by_hour_of_week') }}
+),
+
+-- What part of the cost lies in the quiet hours: what no commitment pays for may lie in the working hours alone.
+shares as (
+    select
+        resources.resource_key,
+        sum(hourly_costs.on_demand_equivalent_cost_usd) filter (where quiet.hour_of_week is not null)
+        / nullif(sum(hourly_costs.on_demand_equivalent_cost_usd), 0) as gross_share,
+        sum(hourly_costs.uncovered_cost_usd) filter (where quiet.hour_of_week is not null)
+        / nullif(sum(hourly_costs.uncovered_cost_usd), 0) as uncovered_share
+    from hourly_costs
+    inner join resources
+        on
+            hourly_costs.account_id = resources.account_id
+            and hourly_costs.billed_resource_id = resources.billed_resource_id
+    left join quiet
+        on
+            resources.resource_key = quiet.resource_key
+            and hourly_costs.hour_of_week = quiet.hour_of_week
+    group by resources.resource_key
+),
+
 judged as (
     select
         subjects.*,
@@ -92,11 +120,15 @@ judged as (
         coalesce(summed.active_hours_per_week, 0)::integer as active_hours_per_week,
         coalesce(spelled.quiet_hours_per_week, 0) as quiet_hours_per_week,
         coalesce(spelled.window_count, 0) as window_count,
+        -- A bill by the day can't tell hours apart: each is taken for the same.
+        coalesce(shares.gross_share, coalesce(spelled.quiet_hours_per_week, 0) / 168::numeric) as gross_share,
+        coalesce(shares.uncovered_share, coalesce(spelled.quiet_hours_per_week, 0) / 168::numeric) as uncovered_share,
         power((subjects.thresholds ->> 'wilson_z')::numeric, 2) as wilson_z_squared
     from subjects
     left join summed on subjects.resource_key = summed.resource_key
     left join activity on subjects.resource_key = activity.resource_key
     left join spelled on subjects.resource_key = spelled.resource_key
+    left join shares on subjects.resource_key = shares.resource_key
     where subjects.rule_id in ('schedulable_ec2_instances', 'schedulable_rds_instances')
 )
 
@@ -122,9 +154,9 @@ select
             4
         )
     ) as quiet_confidence_ratio,
-    trim_scale(round(instance_gross_cost_usd_per_month * quiet_hours_per_week / 168, 10))
+    trim_scale(round(instance_gross_cost_usd_per_month * gross_share, 10))
         as gross_savings_usd_per_month,
-    trim_scale(round(instance_uncovered_cost_usd_per_month * quiet_hours_per_week / 168, 10))
+    trim_scale(round(instance_uncovered_cost_usd_per_month * uncovered_share, 10))
         as net_savings_usd_per_month,
     exists(
         select 1 from environments
