@@ -247,7 +247,7 @@ select
     usage_kind,
     case
         when remaining_on_demand_cost_usd = on_demand_cost_usd then committed_cost_usd
-        else committed_cost_usd * remaining_on_demand_cost_usd / on_demand_cost_usd
+        else trim_scale(committed_cost_usd * remaining_on_demand_cost_usd / on_demand_cost_usd)
     end as committed_cost_usd,
     remaining_on_demand_cost_usd as on_demand_cost_usd,
     on_demand_per_committed
