@@ -1,10 +1,10 @@
 -- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
 {{ config(materialized='table') }}
 
--- What the other findings free of commitments that are paid anyway, hour by hour, at what it would cost on demand: whatever
--- is bought on top must leave that much on-demand usage to them. A Compute Savings Plan takes any usage over, everything
--- else its own family's in its own region: region and family are empty for the former. One row per payer, hour, region
--- and family.
+-- What the other findings free of commitments that are paid anyway, hour by hour, at what it would cost on demand:
+-- whatever is bought on top must leave that much on-demand usage to them. A Compute Savings Plan takes any usage
+-- over, everything else its own family's in its own region: region and family are empty for the former. One row per
+-- payer, hour, region and family.
 with line_items as (
     select * from {{ ref('int_line_items_amortized') }}
     where

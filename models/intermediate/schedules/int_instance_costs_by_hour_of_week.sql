@@ -1,9 +1,9 @@
 -- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
 {{ config(materialized='table') }}
 
--- In which hours of its users' week an instance's own hours cost what they cost, over the whole days of the last look-back:
--- at list price, and the part that no commitment pays for, which may lie in working hours alone. Only bills by the hour can
--- tell. One row per account, resource and hour of the week.
+-- In which hours of its users' week an instance's own hours cost what they cost, over the whole days of the last
+-- look-back: at list price, and the part that no commitment pays for, which may lie in working hours alone. Only
+-- bills by the hour can tell. One row per account, resource and hour of the week.
 with line_items as (
     select * from {{ ref('int_line_items_amortized') }}
     where

@@ -111,9 +111,18 @@ select
     lookback_days,
     instance_gross_cost_usd_per_month as gross_savings_usd_per_month,
     instance_uncovered_cost_usd_per_month as net_savings_usd_per_month,
-    -- How whole the observation is and how much of the look-back it spans.
+    -- How whole the observation is, how much of the look-back it spans, and how seldom such silence is meant: no metric
+    -- tells a standby from waste.
     case
         when evaluation_status = 'flagged'
-            then trim_scale(round(completeness_ratio * least(1, days_observed / lookback_days::numeric), 4))
+            then
+                trim_scale(
+                    round(
+                        completeness_ratio
+                        * least(1, days_observed / lookback_days::numeric)
+                        * (thresholds ->> 'owner_intent_ratio')::numeric,
+                        4
+                    )
+                )
     end as confidence_ratio
 from decided

@@ -114,9 +114,16 @@ select
     lookback_days,
     total_gross_cost_usd_per_month as gross_savings_usd_per_month,
     total_uncovered_cost_usd_per_month as net_savings_usd_per_month,
-    -- How much of the look-back it has been loose.
+    -- How much of the look-back it has been loose, and how seldom somebody keeps such a one on purpose: nothing tells.
     case
         when evaluation_status = 'flagged'
-            then trim_scale(round(least(1, days_observed / lookback_days::numeric), 4))
+            then
+                trim_scale(
+                    round(
+                        least(1, days_observed / lookback_days::numeric)
+                        * (thresholds ->> 'owner_intent_ratio')::numeric,
+                        4
+                    )
+                )
     end as confidence_ratio
 from decided
