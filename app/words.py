@@ -43,7 +43,7 @@ OVERLAP_WORDS = {
     "resized_first": "another finding makes the machine smaller first",
 }
 MEANING_OF_COST_QUALITY = {
-    "reconciled": "the costs agree with Cost Explorer",
+    "reconciled": "the costs agree with Cost Explorer on every day old enough to compare",
     "provisional": "the costs can still change: the bill of these days isn't final, or can't be compared yet",
     "disputed": "the costs disagree with Cost Explorer by more than the tolerance",
 }

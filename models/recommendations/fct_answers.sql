@@ -189,8 +189,11 @@ told as (
                 end
                 || '$' || trim_scale(hourly_commitment_usd) || ' an hour for ' || term_years
                 || case term_years when 1 then ' year, ' else ' years, ' end || replace(payment_option, '_', ' ')
-                || ': ' || {{ usd('total_commitment_cost_usd') }} || ' in all, ' || {{ usd('upfront_cost_usd') }}
-                || ' of it upfront, saves ' || {{ usd('net_savings_usd_per_year') }} || ' a year.'
+                || ': ' || {{ usd('total_commitment_cost_usd') }} || ' in all, '
+                || case
+                    when upfront_cost_usd > 0 then {{ usd('upfront_cost_usd') }} || ' of it upfront, ' else ''
+                end
+                || 'saves ' || {{ usd('net_savings_usd_per_year') }} || ' a year.'
         end as sentence,
         to_jsonb(purchases) as figures
     from purchases
