@@ -31,11 +31,17 @@ class _Result(Protocol):
 
 @task(name="load CUR", persist_result=False)
 def load_cur(source: str, periods: list[str] | None = None) -> list[Row]:
-    """New and changed billing periods (of `periods`, where given); a row per period for the run's artifact."""
+    """New and changed billing periods (of `periods`, where given); a row per period for the run's artifact.
+
+    `source` may name several reports, separated by commas.
+    """
     from ingest.cur.loading import sync_report
 
     with _alone("CUR"):
-        results = sync_report(source, periods)
+        results = sync_report([each.strip() for each in source.split(",") if each.strip()], periods)
+    for each in results:
+        if each.note:
+            get_run_logger().warning("%s: %s", each.partition_key, each.note)
     return _tell(results, lambda each: {"outcome": each.outcome, "rows": each.row_count})
 
 
@@ -80,7 +86,7 @@ def load_prices() -> list[Row]:
 
 
 def find_source() -> str:
-    """The CUR report that TIEOUT_CUR_SOURCE names.
+    """The CUR report that TIEOUT_CUR_SOURCE names, or several, separated by commas.
 
     Raises:
         IngestError: it names none.

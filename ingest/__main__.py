@@ -3,6 +3,7 @@
 import argparse
 import logging
 import re
+import signal
 import sys
 from datetime import timedelta
 
@@ -26,12 +27,22 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _interrupt(*_: object) -> None:
+    """End as by Ctrl-C: transactions are rolled back, what was made on the way is taken back."""
+    raise KeyboardInterrupt
+
+
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     cur = commands.add_parser("cur", help="load what is new or changed of a Cost & Usage Report")
-    cur.add_argument("--source", required=True, help="s3://bucket/prefix/report, or a local folder of the same layout")
+    cur.add_argument(
+        "--source",
+        required=True,
+        action="append",
+        help="s3://bucket/prefix/report, a prefix with several, or a local folder of the same layout; may be repeated",
+    )
     cur.add_argument(
         "--period",
         action="append",
@@ -39,6 +50,9 @@ def _build_parser() -> argparse.ArgumentParser:
         help="only this month (YYYY-MM, or open or previous); may be repeated",
     )
     cur.add_argument("--replace", action="store_true", help="take the place of another report of the same payer")
+    cur.add_argument(
+        "--force", action="store_true", help="accept a delivery that shrinks its month, or columns of other types"
+    )
     cur.set_defaults(run=_run_cur)
 
     cloudwatch = commands.add_parser("cloudwatch", help="collect metrics from where the last collection ended")
@@ -86,11 +100,13 @@ def _hour_count(text: str) -> int:
 
 
 def _run_cur(options: argparse.Namespace) -> int:
-    from ingest.cur.loading import sync_report  # pyarrow and boto3 take a second to import: only where needed
+    from ingest.cur.loading import sync_report  # boto3 takes a while to import: only where needed
 
-    results = sync_report(options.source, options.period, is_replacing=options.replace)
+    results = sync_report(options.source, options.period, is_replacing=options.replace, is_forced=options.force)
     for result in results:
-        if not result.error:
+        if result.note:
+            print(f"warning: {result.partition_key}: {result.note}", file=sys.stderr)
+        elif not result.error:
             print(f"{result.partition_key}: {result.outcome}, {result.row_count:,} rows read")
     return _report_failures([result.error for result in results if result.error])
 
@@ -142,4 +158,5 @@ def _report_failures(errors: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())

@@ -20,6 +20,8 @@ _CONFIG = Config(
     user_agent_appid="tieout",
     max_pool_connections=16,
 )
+# What a connection that breaks while a body is read raises: boto3 repeats requests, not bodies.
+CONNECTION_ERRORS = (BotoCoreError, OSError)
 _DEFAULT_REGION = "us-east-1"
 
 

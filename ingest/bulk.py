@@ -4,7 +4,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from ingest import database
 from ingest.errors import IngestError
+
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -39,7 +41,7 @@ def copy_batches(
         Whatever the iterator itself raised, which Arrow's stream interface would reduce to its text.
     """
     place: dict[str, Any] = {"temporary": True} if is_temporary else {"db_schema_name": "raw"}
-    with _ReadAhead(batches) as ahead:
+    with ReadAhead(batches) as ahead:
         reader = pa.RecordBatchReader.from_batches(schema, iter(ahead))
         try:
             return int(cursor.adbc_ingest(table, reader, mode="append", **place))
@@ -49,17 +51,17 @@ def copy_batches(
             raise
 
 
-class _ReadAhead:
-    """Batches made by a thread of their own, a few ahead: reading and typing go on while the database takes rows."""
+class ReadAhead(Generic[Item]):
+    """Items made by a thread of their own, a few ahead: reading and typing go on while the database takes rows."""
 
-    def __init__(self, batches: Iterator[pa.RecordBatch], depth: int = 3):
+    def __init__(self, items: Iterator[Item], depth: int = 3):
         self.failure: Exception | None = None
-        self._batches = batches
-        self._made: queue.Queue[pa.RecordBatch | None] = queue.Queue(depth)
+        self._items = items
+        self._made: queue.Queue[Item | None] = queue.Queue(depth)
         self._is_left = threading.Event()
         self._thread = threading.Thread(target=self._make, name="read-ahead", daemon=True)
 
-    def __enter__(self) -> "_ReadAhead":
+    def __enter__(self) -> "ReadAhead[Item]":
         self._thread.start()
         return self
 
@@ -75,18 +77,18 @@ class _ReadAhead:
 
     def _make(self) -> None:
         try:
-            for batch in self._batches:
+            for item in self._items:
                 if self._is_left.is_set():
                     return
-                self._made.put(batch)
+                self._made.put(item)
         except Exception as error:
             self.failure = error
         finally:
             self._made.put(None)
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        while (batch := self._made.get()) is not None:
-            yield batch
+    def __iter__(self) -> Iterator[Item]:
+        while (item := self._made.get()) is not None:
+            yield item
         if self.failure is not None:
             raise self.failure
 

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from ingest.database import connect, describe_server
 from ingest.errors import IngestError
 
@@ -53,6 +55,28 @@ def lock_partition(cursor: Any, source_name: str, partition_key: str) -> None:
     """
     cursor.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", (f"{source_name} {partition_key}",))
     cursor.fetchall()
+
+
+@contextmanager
+def hold_partition(
+    connection: psycopg.Connection[Any], source_name: str, partition_key: str, tell_waiting: Callable[[], object]
+) -> Iterator[None]:
+    """Be the only one to load this partition, over several transactions; `lock_partition` waits for it and it for that.
+
+    Args:
+        connection: commits each statement; the lock is its session's.
+        tell_waiting: called once where somebody else is at it.
+    """
+    key = f"{source_name} {partition_key}"
+    free = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
+    if free is None or not free[0]:
+        tell_waiting()
+        connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [key])
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
 
 
 def read_origin() -> str:
@@ -105,6 +129,19 @@ def find_last_load_at() -> datetime | None:
             return None
         row = connection.execute("select max(loaded_at) from raw.loads").fetchone()
     return None if row is None else row[0]
+
+
+def try_hold_load(connection: psycopg.Connection[Any], load_id: int) -> bool:
+    """Take the lock by which a load shows that it is alive; False where somebody else holds it."""
+    row = connection.execute(
+        "select pg_try_advisory_lock(hashtextextended(%s, 0))", [f"tieout load {load_id}"]
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def release_load(connection: psycopg.Connection[Any], load_id: int) -> None:
+    """Give that lock back."""
+    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [f"tieout load {load_id}"])
 
 
 def begin_load(cursor: Any, source_name: str, partition_key: str, source_uri: str, source_version: str) -> Load:
@@ -164,21 +201,24 @@ def _text(instant: datetime | None) -> str | None:
 def read_current_loads() -> list[dict[str, Any]]:
     """Every current ledger row as a dict of its columns, by source and partition; [] where nothing was ever loaded.
 
+    `period_state` says of a billing period how settled it is (raw.billing_periods); null for other sources.
+
     Raises:
         IngestError: the database can't be reached.
     """
     with connect() as connection:
-        found = connection.execute("select to_regclass('raw.loads')").fetchone()
-        if found is None or found[0] is None:
+        if connection.execute("select to_regclass('raw.billing_periods')").fetchone() == (None,):
             return []
         rows = connection.execute(
             """
             select
-                load_id, source_name, partition_key, source_uri, source_version, row_count, byte_count, request_count,
-                data_from_at, data_until_at, statistics, started_at, loaded_at
+                loads.load_id, loads.source_name, loads.partition_key, loads.source_uri, loads.source_version,
+                loads.row_count, loads.byte_count, loads.request_count, loads.data_from_at, loads.data_until_at,
+                loads.statistics, loads.started_at, loads.loaded_at, periods.period_state
             from raw.loads
-            where is_current
-            order by source_name, partition_key, load_id
+            left join raw.billing_periods as periods on loads.load_id = periods.load_id
+            where loads.is_current
+            order by loads.source_name, loads.partition_key, loads.load_id
             """
         )
         names = [column.name for column in rows.description or []]

@@ -1,13 +1,22 @@
 """Files of a delivery, in S3 or in a local folder of the same layout."""
 
-import shutil
-from collections.abc import Iterator
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from ingest.aws import explained, open_account
+from ingest.aws import CONNECTION_ERRORS, explained, open_account
 from ingest.errors import IngestError
+
+_log = logging.getLogger(__name__)
+
+# A connection that breaks in the middle of a file is taken up again where it broke, after so many seconds.
+_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,7 @@ class StoredObject:
     key: str
     byte_count: int
     version: str  # ETag, or size and modification time of a local file
+    modified_at: datetime | None = None
 
 
 class ObjectStore(Protocol):
@@ -31,7 +41,7 @@ class ObjectStore(Protocol):
 
     def read(self, key: str) -> bytes: ...
 
-    def fetch(self, key: str, target: Path) -> int: ...
+    def fetch(self, file: StoredObject, target: Path, tell: Callable[[int], object]) -> None: ...
 
     def find(self, delivered_key: str) -> StoredObject: ...
 
@@ -55,6 +65,14 @@ def open_store(source: str) -> ObjectStore:
     return FolderStore(folder.resolve())
 
 
+def split_uri(key: str, bucket: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`, or `bucket` and the key where it is a key alone."""
+    if not key.startswith("s3://"):
+        return bucket, key
+    named, _, rest = key.removeprefix("s3://").partition("/")
+    return named, rest
+
+
 class S3Store:
     """A bucket from `prefix` on."""
 
@@ -63,6 +81,7 @@ class S3Store:
         self.prefix = f"{prefix}/" if prefix else ""
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
         self.request_count = 0
+        self._counting = threading.Lock()
         self._client: Any = open_account().client("s3")
 
     def _pages(self, prefix: str) -> Iterator[dict[str, Any]]:
@@ -82,7 +101,9 @@ class S3Store:
     def list_files(self, prefix: str) -> list[StoredObject]:
         """Files directly under `prefix`, not below."""
         return [
-            StoredObject(item["Key"].removeprefix(self.prefix), item["Size"], item["ETag"].strip('"'))
+            StoredObject(
+                item["Key"].removeprefix(self.prefix), item["Size"], item["ETag"].strip('"'), item["LastModified"]
+            )
             for page in self._pages(prefix)
             for item in page.get("Contents", [])
         ]
@@ -93,17 +114,65 @@ class S3Store:
             self.request_count += 1
             return self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
 
-    def fetch(self, key: str, target: Path) -> int:
-        """Copy a file to `target`; returns its bytes. A body shorter than announced is an error of boto3's own."""
-        with explained(f"{self.uri}/{key}"):
+    def fetch(self, file: StoredObject, target: Path, tell: Callable[[int], object]) -> None:
+        """Copy a file to `target`; where the connection breaks, go on from there.
+
+        Args:
+            file: as it was listed; another version in its place is an error.
+            tell: called with the bytes that arrived so far.
+
+        Raises:
+            IngestError: it isn't there any more, was replaced, or the connection breaks again and again.
+        """
+        place = f"{self.uri}/{file.key}"
+        arrived = 0
+        waits = iter(_WAITS_SECONDS)
+        with target.open("wb") as out:
+            while True:
+                try:
+                    for chunk in self._stream(file, place, arrived):
+                        out.write(chunk)
+                        arrived += len(chunk)
+                        tell(arrived)
+                    if arrived == file.byte_count:
+                        return
+                    reason = f"{arrived:,} of {file.byte_count:,} bytes came"
+                except CONNECTION_ERRORS as error:
+                    reason = " ".join(str(error).split())
+                wait = next(waits, None)
+                if wait is None or arrived > file.byte_count:
+                    raise IngestError(
+                        f"{place}: the connection broke {len(_WAITS_SECONDS) + 1} times ({reason}); "
+                        "check the network and sync again"
+                    )
+                _log.info("%s: %s; going on in %.1f s", place, reason, wait)
+                time.sleep(wait)
+
+    def _stream(self, file: StoredObject, place: str, first: int) -> Iterator[bytes]:
+        """The file's bytes from the `first` on. Errors of the connection are boto3's own."""
+        with self._counting:  # files are fetched side by side
             self.request_count += 1
-            answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)
-            with target.open("wb") as file:
-                shutil.copyfileobj(answer["Body"], file, length=1 << 20)
-        return target.stat().st_size
+        asked = {"Range": f"bytes={first}-"} if first else {}
+        try:
+            answer = self._client.get_object(
+                Bucket=self.bucket, Key=self.prefix + file.key, IfMatch=f'"{file.version}"', **asked
+            )
+        except self._client.exceptions.ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (404, 412):
+                raise IngestError(f"{place}: replaced while it was read; sync again") from error
+            with explained(place):
+                raise
+        yield from answer["Body"].iter_chunks(_CHUNK_BYTES)
 
     def find(self, delivered_key: str) -> StoredObject:
-        """The file that a manifest names by its full key in the bucket."""
+        """The file that a manifest names by its full key in the bucket, or as s3://bucket/key.
+
+        Raises:
+            IngestError: it is in another bucket or outside the source, or isn't there.
+        """
+        named_bucket, delivered_key = split_uri(delivered_key, self.bucket)
+        if named_bucket != self.bucket:
+            raise IngestError(f"s3://{named_bucket}/{delivered_key}: named by the manifest, but outside {self.uri}")
         place = f"s3://{self.bucket}/{delivered_key}"
         if not delivered_key.startswith(self.prefix):
             raise IngestError(f"{place}: named by the manifest but outside {self.uri}; give the report's own prefix")
@@ -117,7 +186,12 @@ class S3Store:
                         f"{place}: named by the manifest but not there; wait for AWS's next delivery and sync again"
                     ) from error
                 raise
-        return StoredObject(delivered_key.removeprefix(self.prefix), answer["ContentLength"], answer["ETag"].strip('"'))
+        return StoredObject(
+            delivered_key.removeprefix(self.prefix),
+            answer["ContentLength"],
+            answer["ETag"].strip('"'),
+            answer["LastModified"],
+        )
 
 
 class FolderStore:
@@ -145,20 +219,32 @@ class FolderStore:
     def _describe(self, path: Path) -> StoredObject:
         status = path.stat()
         key = path.relative_to(self.root).as_posix()
-        return StoredObject(key, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+        modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
+        return StoredObject(key, status.st_size, f"{status.st_size}-{status.st_mtime_ns}", modified_at)
 
     def read(self, key: str) -> bytes:
         """A small file whole."""
         return (self.root / key).read_bytes()
 
-    def fetch(self, key: str, target: Path) -> int:
-        """Make the file readable at `target`; returns its bytes."""
-        path = self.root / key
+    def fetch(self, file: StoredObject, target: Path, tell: Callable[[int], object]) -> None:
+        """Make the file readable at `target`.
+
+        Raises:
+            IngestError: it isn't there any more, or was replaced.
+        """
+        path = self.root / file.key
+        if not path.is_file() or self._describe(path) != file:
+            raise IngestError(f"{path}: replaced while it was read; sync again")
         target.symlink_to(path)
-        return path.stat().st_size
+        tell(file.byte_count)
 
     def find(self, delivered_key: str) -> StoredObject:
-        """The file that a manifest names by its full key in the bucket: the longest tail of it that exists here."""
+        """The file that a manifest names by its full key in the bucket: the longest tail of it that exists here.
+
+        Raises:
+            IngestError: none of them does.
+        """
+        delivered_key = split_uri(delivered_key, "")[1]
         parts = delivered_key.split("/")
         if ".." in parts:
             raise IngestError(f"{self.uri}: the manifest names a file outside the folder: {delivered_key}")

@@ -20,42 +20,42 @@ create table if not exists raw.loads (
     loaded_at timestamptz not null default clock_timestamp()
 );
 -- account, or demo: the two are never mixed in one database.
-alter table raw.loads add column if not exists origin text not null default 'account';
+do $$
+begin
+    -- Asked first: an ALTER waits for every reader, and every later reader for it.
+    if not exists (select from pg_attribute where attrelid = 'raw.loads'::regclass and attname = 'origin') then
+        alter table raw.loads add column origin text not null default 'account';
+    end if;
+end
+$$;
 create index if not exists loads_current_idx on raw.loads (source_name, partition_key) where is_current;
 
--- CUR line items: one partition a load, so that a month is put in place, or replaced, in one instant and without dead rows.
--- Columns that a figure or a join needs are typed; every other column of the delivery stays in raw.cur_attributes,
--- once per distinct combination.
-create table if not exists raw.cur_line_items (
+-- Before, raw.cur_line_items was a table with every row's descriptions. The bill is loaded anew in the form below.
+do $$
+begin
+    if exists (select from pg_class where oid = to_regclass('raw.cur_line_items') and relkind = 'p') then
+        drop table raw.cur_line_items cascade;
+        drop table raw.cur_attributes cascade;
+        update raw.loads set is_current = false where source_name = 'cur';
+    end if;
+end
+$$;
+
+-- CUR line items in two tables, one partition a load, so that a month is put in place, or replaced, in one instant and
+-- without dead rows. What differs from hour to hour, a row each:
+create table if not exists raw.cur_line_item_amounts (
     load_id bigint not null,
     file_number integer not null,           -- place in the manifest's list of files, from 1
-    attributes_id integer not null,
-    identity_line_item_id text,
-    identity_time_interval text,
-    bill_invoice_id text,
-    bill_billing_entity text,
-    bill_bill_type text,
-    bill_payer_account_id text,
-    bill_billing_period_start_date timestamptz,
-    bill_billing_period_end_date timestamptz,
-    line_item_usage_account_id text,
-    line_item_line_item_type text,
+    attributes_id integer not null,         -- with load_id: which raw.cur_attributes describe it
     line_item_usage_start_date timestamptz,
     line_item_usage_end_date timestamptz,
-    line_item_product_code text,
-    line_item_usage_type text,
-    line_item_operation text,
-    line_item_availability_zone text,
-    line_item_resource_id text,
-    line_item_line_item_description text,
-    line_item_currency_code text,
+    identity_time_interval text,            -- null: start/end of the usage (raw.cur_line_items spells it)
     line_item_usage_amount numeric,
     line_item_normalized_usage_amount numeric,
     line_item_unblended_cost numeric,
     line_item_blended_cost numeric,
     line_item_net_unblended_cost numeric,
     pricing_public_on_demand_cost numeric,
-    reservation_reservation_arn text,
     reservation_effective_cost numeric,
     reservation_net_effective_cost numeric,
     reservation_amortized_upfront_cost_for_usage numeric,
@@ -66,7 +66,6 @@ create table if not exists raw.cur_line_items (
     reservation_unused_recurring_fee numeric,
     reservation_net_unused_recurring_fee numeric,
     reservation_unused_quantity numeric,
-    savings_plan_savings_plan_arn text,
     savings_plan_savings_plan_effective_cost numeric,
     savings_plan_net_savings_plan_effective_cost numeric,
     savings_plan_total_commitment_to_date numeric,
@@ -74,14 +73,169 @@ create table if not exists raw.cur_line_items (
     savings_plan_amortized_upfront_commitment_for_billing_period numeric,
     savings_plan_net_amortized_upfront_commitment_for_period numeric,
     savings_plan_recurring_commitment_for_billing_period numeric,
-    savings_plan_net_recurring_commitment_for_billing_period numeric
+    savings_plan_net_recurring_commitment_for_billing_period numeric,
+    row_attributes text                     -- JSON of columns whose values differ from row to row; null: none
 ) partition by list (load_id);
 
+-- … and what describes them, once per distinct combination: the typed columns that are text, and every other column.
 create table if not exists raw.cur_attributes (
     load_id bigint not null,
     attributes_id integer not null,
+    identity_line_item_id text,
+    bill_invoice_id text,
+    bill_billing_entity text,
+    bill_bill_type text,
+    bill_payer_account_id text,
+    bill_billing_period_start_date timestamptz,
+    bill_billing_period_end_date timestamptz,
+    line_item_usage_account_id text,
+    line_item_line_item_type text,
+    line_item_product_code text,
+    line_item_usage_type text,
+    line_item_operation text,
+    line_item_availability_zone text,
+    line_item_resource_id text,
+    line_item_line_item_description text,
+    line_item_currency_code text,
+    reservation_reservation_arn text,
+    savings_plan_savings_plan_arn text,
     attributes jsonb not null,              -- column name as Athena would call it -> value as delivered
     primary key (load_id, attributes_id)
+) partition by list (load_id);
+
+do $$
+begin
+    if to_regclass('raw.cur_line_items') is not null then
+        return;
+    end if;
+    -- A line item as it was delivered.
+    create view raw.cur_line_items as
+    select
+        amounts.load_id,
+        amounts.file_number,
+        amounts.attributes_id,
+        attributes.identity_line_item_id,
+        coalesce(
+            amounts.identity_time_interval,
+            to_char(amounts.line_item_usage_start_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z/"')
+            || to_char(amounts.line_item_usage_end_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        ) as identity_time_interval,
+        attributes.bill_invoice_id,
+        attributes.bill_billing_entity,
+        attributes.bill_bill_type,
+        attributes.bill_payer_account_id,
+        attributes.bill_billing_period_start_date,
+        attributes.bill_billing_period_end_date,
+        attributes.line_item_usage_account_id,
+        attributes.line_item_line_item_type,
+        amounts.line_item_usage_start_date,
+        amounts.line_item_usage_end_date,
+        attributes.line_item_product_code,
+        attributes.line_item_usage_type,
+        attributes.line_item_operation,
+        attributes.line_item_availability_zone,
+        attributes.line_item_resource_id,
+        attributes.line_item_line_item_description,
+        attributes.line_item_currency_code,
+        amounts.line_item_usage_amount,
+        amounts.line_item_normalized_usage_amount,
+        amounts.line_item_unblended_cost,
+        amounts.line_item_blended_cost,
+        amounts.line_item_net_unblended_cost,
+        amounts.pricing_public_on_demand_cost,
+        attributes.reservation_reservation_arn,
+        amounts.reservation_effective_cost,
+        amounts.reservation_net_effective_cost,
+        amounts.reservation_amortized_upfront_cost_for_usage,
+        amounts.reservation_recurring_fee_for_usage,
+        amounts.reservation_amortized_upfront_fee_for_billing_period,
+        amounts.reservation_unused_amortized_upfront_fee_for_billing_period,
+        amounts.reservation_net_unused_amortized_upfront_fee_for_billing_period,
+        amounts.reservation_unused_recurring_fee,
+        amounts.reservation_net_unused_recurring_fee,
+        amounts.reservation_unused_quantity,
+        attributes.savings_plan_savings_plan_arn,
+        amounts.savings_plan_savings_plan_effective_cost,
+        amounts.savings_plan_net_savings_plan_effective_cost,
+        amounts.savings_plan_total_commitment_to_date,
+        amounts.savings_plan_used_commitment,
+        amounts.savings_plan_amortized_upfront_commitment_for_billing_period,
+        amounts.savings_plan_net_amortized_upfront_commitment_for_period,
+        amounts.savings_plan_recurring_commitment_for_billing_period,
+        amounts.savings_plan_net_recurring_commitment_for_billing_period,
+        case
+            when amounts.row_attributes is null then attributes.attributes
+            else attributes.attributes || amounts.row_attributes::jsonb
+        end as attributes
+    from raw.cur_line_item_amounts as amounts
+    left join raw.cur_attributes as attributes
+        on amounts.load_id = attributes.load_id and amounts.attributes_id = attributes.attributes_id;
+end
+$$;
+
+-- How settled a billing period is, and what its newest delivery changed. AWS bills usage in the first days of the next
+-- month and support on its 6th or 7th; credits and refunds may still come later (CUR user guide, finalized reports).
+do $$
+begin
+    if to_regclass('raw.billing_periods') is not null then
+        return;
+    end if;
+    create function raw.describe_billing_period(
+        period_end_at timestamptz, loaded_at timestamptz, uninvoiced_row_count bigint, has_reopened boolean, at timestamptz
+    ) returns text language sql stable as $function$
+        select case
+            when at < period_end_at then 'open'
+            when has_reopened and (uninvoiced_row_count > 0 or at < loaded_at + interval '7 days') then 'reopened'
+            when uninvoiced_row_count > 0 or at < period_end_at + interval '7 days' then 'closing'
+            else 'final'
+        end
+    $function$;
+    create view raw.billing_periods as
+    with described as (
+        select
+            load_id,
+            partition_key,
+            is_current,
+            loaded_at,
+            row_count,
+            data_until_at,
+            source_uri,
+            (statistics ->> 'period_start_at')::timestamptz as period_start_at,
+            (statistics ->> 'period_end_at')::timestamptz as period_end_at,
+            (statistics ->> 'uninvoiced_row_count')::bigint as uninvoiced_row_count,
+            (statistics ->> 'has_reopened')::boolean as has_reopened,
+            (statistics ->> 'unblended_cost')::numeric as unblended_cost,
+            (statistics -> 'replaced' ->> 'load_id')::bigint as replaced_load_id,
+            (statistics -> 'replaced' ->> 'row_count')::bigint as replaced_row_count,
+            (statistics -> 'replaced' ->> 'unblended_cost')::numeric as replaced_unblended_cost,
+            coalesce(statistics -> 'payer_account_ids' ->> 0, split_part(partition_key, '/', 1)) as payer_account_id
+        from raw.loads
+        where source_name = 'cur' and statistics ? 'period_end_at'
+    )
+    select
+        *,
+        case
+            when is_current
+                then raw.describe_billing_period(period_end_at, loaded_at, uninvoiced_row_count, has_reopened, now())
+            else 'replaced'
+        end as period_state
+    from described;
+end
+$$;
+
+-- Loads under way, for other terminals; a row whose heartbeat has stopped was killed, and the next sync removes it.
+create unlogged table if not exists raw.load_progress (
+    load_id bigint primary key,
+    source_name text not null,
+    partition_key text not null,
+    phase text not null,                    -- reading, checking, putting in place
+    file_count integer not null,
+    files_done integer not null,
+    byte_count bigint not null,             -- as delivered, compressed
+    bytes_done bigint not null,
+    row_count bigint not null,              -- stored so far
+    started_at timestamptz not null,
+    heartbeat_at timestamptz not null
 );
 
 -- CloudWatch: what reports (series), and what it reported. A missing datapoint is a missing row, never a zero.

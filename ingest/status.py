@@ -1,32 +1,67 @@
-"""`python -m ingest status`: what is loaded, from the ledger alone."""
+"""`python -m ingest status`: what is loaded, from the ledger alone, and what is being loaded at this moment."""
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ingest.ledger import read_current_loads
+from ingest import ledger
+from ingest.cur.planning import find_gaps
+from ingest.progress import describe_progress, read_progress
+
+Row = dict[str, Any]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the ledger's current rows, as a table or as JSON."""
-    loads = read_current_loads()
+    """Print the ledger's current rows, loads under way and missing months, as tables or as JSON."""
+    loads = ledger.read_current_loads()
+    under_way = read_progress()
+    missing = _find_missing(loads)
     if options.json:
-        print(json.dumps(loads, default=_to_text, indent=2))
-    elif not loads:
+        print(json.dumps({"loads": loads, "under_way": under_way, "missing": missing}, default=_to_text, indent=2))
+        return 0
+    if not loads and not under_way:
         print("nothing loaded yet; `python -m ingest cur --source s3://bucket/prefix/report` is the first step")
-    else:
-        for line in _format_table(loads):
-            print(line)
+    for line in _format_table(loads) if loads else []:
+        print(line)
+    for month in missing:
+        print(f"missing: {month}, though months before and after it are loaded")
+    for each in under_way:
+        print(_describe(each))
     return 0
+
+
+def _find_missing(loads: Sequence[Row]) -> list[str]:
+    """account/YYYY-MM of the bill's months between an account's first and last that aren't loaded."""
+    months: dict[str, set[str]] = {}
+    for load in loads:
+        if load["source_name"] == "cur":
+            owner, *_, period = load["partition_key"].split("/")
+            months.setdefault(owner, set()).add(period)
+    return [f"{owner}/{period}" for owner, periods in sorted(months.items()) for period in find_gaps(periods)]
+
+
+def _describe(progress: Row) -> str:
+    told = describe_progress(
+        progress["partition_key"],
+        progress["phase"],
+        (progress["files_done"], progress["file_count"]),
+        (progress["bytes_done"], progress["byte_count"]),
+        progress["row_count"],
+        progress["seconds"],
+    )
+    if progress["is_alive"]:
+        return f"loading: {told}"
+    return f"killed: {told}; sync again, what was loaded before stands whole"
 
 
 def _to_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _format_table(loads: list[dict[str, Any]]) -> list[str]:
-    header = ("source", "partition", "rows", "data from", "data until", "loaded at")
+def _format_table(loads: Sequence[Row]) -> list[str]:
+    header = ("source", "partition", "rows", "data from", "data until", "state", "loaded at")
     rows = [
         (
             load["source_name"],
@@ -34,6 +69,7 @@ def _format_table(loads: list[dict[str, Any]]) -> list[str]:
             f"{load['row_count']:,}",
             _minute(load["data_from_at"]),
             _minute(load["data_until_at"]),
+            load["period_state"] or "",
             _minute(load["loaded_at"]),
         )
         for load in loads

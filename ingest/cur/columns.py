@@ -7,7 +7,7 @@ from ingest.errors import IngestError
 
 Kind = Literal["text", "number", "instant"]
 
-# The typed columns of raw.cur_line_items, in its order (after load_id, file_number, attributes_id).
+# The typed columns of raw.cur_line_items, in its order.
 CORE_COLUMNS: dict[str, Kind] = {
     "identity_line_item_id": "text",
     "identity_time_interval": "text",
@@ -56,6 +56,26 @@ CORE_COLUMNS: dict[str, Kind] = {
     "savings_plan_net_recurring_commitment_for_billing_period": "number",
 }
 
+# What changes from hour to hour stands with the line item (raw.cur_line_item_amounts); all else of a line item, the
+# other columns of the delivery included, once per distinct combination (raw.cur_attributes).
+INTERVAL = "identity_time_interval"
+STARTS = "line_item_usage_start_date"
+ENDS = "line_item_usage_end_date"
+PERIOD_STARTS = "bill_billing_period_start_date"
+PERIOD_ENDS = "bill_billing_period_end_date"
+AMOUNT_COLUMNS = tuple(name for name, kind in CORE_COLUMNS.items() if kind == "number")
+DESCRIBING_COLUMNS = tuple(
+    name for name in CORE_COLUMNS if name not in {INTERVAL, STARTS, ENDS} and name not in AMOUNT_COLUMNS
+)
+
+# Our own columns beside the delivered ones.
+ATTRIBUTES_ID = "attributes_id"  # which combination describes a row
+ATTRIBUTES = "attributes"  # JSON of every column that has none of its own
+ROW_ATTRIBUTES = "row_attributes"  # JSON of those whose values differ from row to row
+
+# Columns of CUR 2.0 that hold several values of a row under names of their own (table dictionary of CUR 2.0).
+MAP_COLUMNS = frozenset({"product", "resource_tags", "cost_category", "discount", "tags"})
+
 # Without these no total can be formed; every CUR has them, so their absence means that this is no CUR.
 REQUIRED_COLUMNS = (
     "bill_payer_account_id",
@@ -68,7 +88,8 @@ REQUIRED_COLUMNS = (
 )
 
 
-def _squash(name: str) -> str:
+def squash(name: str) -> str:
+    """A name by which all spellings of a column are the same."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -78,7 +99,7 @@ _DELIVERED_NAMES = {
         "savings_plan_net_amortized_upfront_commitment_for_billing_period"
     )
 }
-_CORE_BY_SQUASHED = {_squash(_DELIVERED_NAMES.get(name, name)): name for name in CORE_COLUMNS}
+_CORE_BY_SQUASHED = {squash(_DELIVERED_NAMES.get(name, name)): name for name in CORE_COLUMNS}
 
 
 def athena_name(header: str) -> str:
@@ -107,7 +128,7 @@ def map_columns(headers: list[str], place: str) -> dict[str, str]:
     mapped: dict[str, str] = {}
     taken: dict[str, str] = {}
     for header in headers:
-        name = _CORE_BY_SQUASHED.get(_squash(header))
+        name = _CORE_BY_SQUASHED.get(squash(header))
         if name is None:
             name = athena_name(header)
             if name in taken:

@@ -1,95 +1,162 @@
-"""CUR files as Arrow batches: typed core columns and one JSON text of the rest. No row becomes a Python object."""
+"""CUR files as Arrow tables, their columns as delivered. No row becomes a Python object."""
 
 import re
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO, Any, Literal
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
+from zlib_ng import gzip_ng
 
-from ingest.cur.columns import CORE_COLUMNS, Kind, map_columns
+from ingest.cur.columns import map_columns
 from ingest.errors import IngestError
 
-ATTRIBUTES = "attributes"  # the batches' last column: JSON text
-INSTANT = pa.timestamp("us", tz="UTC")
-NUMBER = pa.decimal128(38, 18)
-# AWS writes amounts with up to ten decimals: Parquet's doubles are brought to those ten, a CSV's digits are never cut.
-_FROM_DOUBLE = pa.decimal128(38, 10)
-STORED_TYPES: dict[Kind, pa.DataType] = {"text": pa.string(), "number": NUMBER, "instant": INSTANT}
-_BATCH_ROWS = 65_536
-_BLOCK_BYTES = 16 << 20
+DataFormat = Literal["csv.gz", "csv.zip", "csv", "parquet"]
+_FORMATS: tuple[DataFormat, ...] = ("csv.gz", "csv.zip", "csv", "parquet")
+
+# Blocks that stay in the processor's cache are parsed twice as fast as ones of 64 MiB (docs/benchmarks.md).
+_BLOCK_BYTES = 2 << 20
+# Rows that are shaped together: more of them repeat the same attributes, fewer of them take less memory.
+GROUP_ROWS = 96_000
+_GROUP_BYTES = 160 << 20
 
 
-def read_batches(path: Path, place: str, data_format: str) -> Iterator[pa.RecordBatch]:
+def find_format(key: str, place: str) -> DataFormat:
+    """What kind of file a key names, by its ending.
+
+    Raises:
+        IngestError: none that a report is made of.
+    """
+    for data_format in _FORMATS:
+        if key.endswith(f".{data_format}"):
+            return data_format
+    raise IngestError(f"{place}: neither .csv.gz, .csv.zip, .csv nor .parquet; export the report as one of these")
+
+
+def read_groups(
+    path: Path, place: str, data_format: DataFormat, tell_position: Callable[[int], object] = lambda _: None
+) -> Iterator[pa.Table]:
     """Stream one CUR file.
 
     Args:
         path: the file on this machine.
         place: where it came from, for errors.
-        data_format: `csv.gz`, `csv` or `parquet`.
+        data_format: by `find_format`.
+        tell_position: called with the bytes of the file that are read so far.
 
     Yields:
-        Batches with every column of CORE_COLUMNS (text: string; number: decimal128(38, 18); instant:
-        timestamp[us, UTC]; null where the delivery lacks the column) and `attributes` (dictionary of
-        strings): a JSON object of the other columns' non-empty values.
+        Tables of about GROUP_ROWS rows. CSV: every column a string, null where the field is empty. Parquet: types as in
+        the file, text as dictionaries.
 
     Raises:
-        IngestError: the file can't be read to its end, or a value isn't of its column's type.
+        IngestError: the file can't be read to its end.
     """
+    remedy = "sync again after AWS's next delivery"
     try:
         if data_format == "parquet":
-            yield from _read_parquet(path, place)
+            yield from _read_parquet(path, tell_position)
         else:
-            yield from _read_csv(path, place, compression="gzip" if data_format == "csv.gz" else None)
-    except (pa.ArrowException, OSError, EOFError) as error:
-        raise IngestError(f"{place}: {_explain(error)}; sync again after AWS's next delivery") from error
+            yield from _gather(_read_csv(path, place, data_format, tell_position))
+    except EOFError as error:
+        raise IngestError(f"{place}: the file ends in the middle of its compressed data; {remedy}") from error
+    except (zlib.error, gzip_ng.BadGzipFile, zipfile.BadZipFile, NotImplementedError) as error:
+        raise IngestError(f"{place}: not readable as {data_format} ({_flatten(error)}); {remedy}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise IngestError(f"{place}: {_flatten(error)}; {remedy}") from error
 
 
-def _explain(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if "Truncated compressed stream" in text:
-        return "the file ends in the middle of its compressed data"
-    return text
+def _flatten(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
-def _read_csv(path: Path, place: str, compression: str | None) -> Iterator[pa.RecordBatch]:
-    headers = _read_headers(path, place, compression)
-    mapped = map_columns(headers, place)
-    types = {header: STORED_TYPES[CORE_COLUMNS.get(name, "text")] for header, name in mapped.items()}
-    with pa.input_stream(str(path), compression=compression) as stream:
+def _gather(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The many small batches of the parser as few tables, without copying them."""
+    gathered: list[pa.RecordBatch] = []
+    rows = byte_count = 0
+    for batch in batches:
+        gathered.append(batch)
+        rows += batch.num_rows
+        byte_count += batch.nbytes
+        if rows >= GROUP_ROWS or byte_count >= _GROUP_BYTES:
+            yield pa.Table.from_batches(gathered)
+            gathered, rows, byte_count = [], 0, 0
+    if gathered:
+        yield pa.Table.from_batches(gathered)
+
+
+# --- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def _read_csv(
+    path: Path, place: str, data_format: DataFormat, tell_position: Callable[[int], object]
+) -> Iterator[pa.RecordBatch]:
+    headers = _read_csv_headers(path, place, data_format)
+    map_columns(headers, place)  # whether it is a CUR at all, before its rows are judged
+    text = {header: pa.string() for header in headers}
+    with ExitStack() as stack:
+        file, stream = _open_csv(path, place, data_format, stack)
         try:
             reader = pa.csv.open_csv(
-                stream,
-                read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES),
+                pa.PythonFile(stream, mode="r"),
+                # Files are read side by side: threads within one would only get in each other's way.
+                read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
                 parse_options=pa.csv.ParseOptions(newlines_in_values=True),
                 convert_options=pa.csv.ConvertOptions(
-                    column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
+                    column_types=text, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
                 ),
             )
             for batch in reader:
-                yield _shape(batch, mapped, place)
+                tell_position(file.tell())
+                yield batch
         except pa.ArrowInvalid as error:
             raise IngestError(
                 f"{place}: {_name_column(str(error), headers)}; nothing of this month was loaded"
             ) from error
 
 
-def _read_headers(path: Path, place: str, compression: str | None) -> list[str]:
+def _open_csv(path: Path, place: str, data_format: DataFormat, stack: ExitStack) -> tuple[IO[bytes], Any]:
+    """The file as it lies on the disk, and the stream of its text."""
+    file = stack.enter_context(path.open("rb"))
+    if data_format == "csv":
+        return file, file
+    if data_format == "csv.gz":
+        return file, stack.enter_context(gzip_ng.open(file))
+    archive = stack.enter_context(zipfile.ZipFile(file))
+    members = [member for member in archive.namelist() if not member.endswith("/")]
+    if len(members) != 1:
+        raise IngestError(
+            f"{place}: a zip of {len(members)} files, and AWS puts one into each; export the report again"
+        )
+    return file, stack.enter_context(archive.open(members[0]))
+
+
+def _read_csv_headers(path: Path, place: str, data_format: DataFormat) -> list[str]:
+    """The header row alone."""
     # A row that doesn't fit is told when the rows are read: first it must be clear whether this is a CUR at all.
     options = pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda row: "skip")
-    with pa.input_stream(str(path), compression=compression) as stream:
+    # Whatever stands in the first rows, their types are of no interest here.
+    convert = pa.csv.ConvertOptions(check_utf8=False)
+    with ExitStack() as stack:
+        _, stream = _open_csv(path, place, data_format, stack)
         try:
-            return pa.csv.open_csv(stream, parse_options=options).schema.names
+            reader = pa.csv.open_csv(
+                pa.PythonFile(stream, mode="r"),
+                read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+                parse_options=options,
+                convert_options=convert,
+            )
         except pa.ArrowInvalid as error:
-            raise IngestError(
-                f"{place}: {' '.join(str(error).split())}; sync again after AWS's next delivery"
-            ) from error
+            raise IngestError(f"{place}: {_flatten(error)}; sync again after AWS's next delivery") from error
+        names: list[str] = reader.schema.names
+        return names
 
 
-def _name_column(message: str, headers: list[str]) -> str:
+def _name_column(message: str, headers: Sequence[str]) -> str:
     """Arrow counts columns (`In CSV column #3: ...`); people know them by name."""
     found = re.match(r"In CSV column #(\d+): (.*)", " ".join(message.split()))
     if found is None:
@@ -97,88 +164,17 @@ def _name_column(message: str, headers: list[str]) -> str:
     return f"column {headers[int(found[1])]}: {found[2]}"
 
 
-def _read_parquet(path: Path, place: str) -> Iterator[pa.RecordBatch]:
+# --- Parquet ---------------------------------------------------------------------------------------------------------
+
+
+def _read_parquet(path: Path, tell_position: Callable[[int], object]) -> Iterator[pa.Table]:
+    byte_count = path.stat().st_size
     with pa.parquet.ParquetFile(path) as file:
-        mapped = map_columns(file.schema_arrow.names, place)
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-            yield _shape(batch, mapped, place)
-
-
-def _shape(batch: pa.RecordBatch, mapped: dict[str, str], place: str) -> pa.RecordBatch:
-    """Core columns in their order and types, the rest as JSON text."""
-    header_of = {name: header for header, name in mapped.items()}
-    columns: list[pa.Array] = []
-    for name, kind in CORE_COLUMNS.items():
-        header = header_of.get(name)
-        if header is None:
-            columns.append(pa.nulls(batch.num_rows, STORED_TYPES[kind]))
-            continue
-        try:
-            columns.append(_convert(batch.column(header), kind))
-        except pa.ArrowInvalid as error:
-            raise IngestError(f"{place}: column {header}: {' '.join(str(error).split())}") from error
-    others = {name: batch.column(header) for header, name in mapped.items() if name not in CORE_COLUMNS}
-    columns.append(_to_json(others, batch.num_rows))
-    return pa.RecordBatch.from_arrays(columns, names=[*CORE_COLUMNS, ATTRIBUTES])
-
-
-def _convert(values: pa.Array, kind: Kind) -> pa.Array:
-    if kind == "text":
-        return _empty_to_null(values.cast(pa.string()))
-    if pa.types.is_string(values.type):
-        values = _empty_to_null(values)
-    if pa.types.is_floating(values.type):
-        values = values.cast(_FROM_DOUBLE)
-    return values.cast(STORED_TYPES[kind])
-
-
-def _empty_to_null(values: pa.Array) -> pa.Array:
-    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
-
-
-def _to_json(columns: dict[str, pa.Array], row_count: int) -> pa.DictionaryArray:
-    """One JSON object a row, in the order of the names, without empty values; each distinct text is made once a run.
-
-    A report's rows come resource by resource, hour by hour: in these columns a row mostly equals the one before, so
-    only the first of each run of equal rows is spelled.
-    """
-    if not columns or not row_count:
-        return pa.array(["{}"] * row_count, pa.string()).dictionary_encode()
-    is_first = np.zeros(row_count, dtype=bool)
-    is_first[0] = True
-    for values in columns.values():
-        is_first[1:] |= _differ_from_previous(values)
-    firsts = pa.array(np.flatnonzero(is_first))
-    members = []
-    for name in sorted(columns):
-        text = _empty_to_null(columns[name].take(firsts).cast(pa.string()))
-        member = pc.binary_join_element_wise(f',"{_escape(name)}":"', _escape_array(text), '"', "")
-        members.append(pc.fill_null(member, ""))
-    joined = pc.binary_join_element_wise(*members, "")
-    texts = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, start=1), "}", "").dictionary_encode()
-    runs = pa.array(np.cumsum(is_first) - 1)
-    return pa.DictionaryArray.from_arrays(texts.indices.take(runs), texts.dictionary)
-
-
-def _differ_from_previous(values: pa.Array) -> np.ndarray:
-    """Of each value but the first, whether it differs from the one before; nulls equal each other."""
-    if values.null_count == len(values):
-        return np.zeros(len(values) - 1, dtype=bool)
-    codes = values.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)
-    return np.asarray(codes[1:] != codes[:-1])
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _escape_array(values: pa.Array) -> pa.Array:
-    """JSON's escapes. U+0000, which PostgreSQL can't store, becomes U+FFFD; other control characters are spelled."""
-    values = pc.replace_substring(values, "\\", "\\\\")
-    values = pc.replace_substring(values, '"', '\\"')
-    if not pc.any(pc.match_substring_regex(values, r"[\x00-\x1f]")).as_py():
-        return values
-    values = pc.replace_substring(values, "\x00", "\ufffd")
-    for code in range(1, 32):
-        values = pc.replace_substring(values, chr(code), f"\\u{code:04x}")
-    return values
+        texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+    with pa.parquet.ParquetFile(path, read_dictionary=texts) as file:
+        row_count = file.metadata.num_rows
+        done = 0
+        for batch in file.iter_batches(batch_size=GROUP_ROWS):
+            done += batch.num_rows
+            tell_position(byte_count * done // max(row_count, 1))
+            yield pa.Table.from_batches([batch])

@@ -1,227 +1,285 @@
-"""A report into PostgreSQL, billing period by billing period, each replaced whole in one transaction.
+"""Reports into PostgreSQL, billing period by billing period, each replaced whole in one transaction.
 
 Deliveries restate the month, and line item ids don't survive a restatement (CUR user guide, identity columns): rows are
-never merged. A period is filled into a table of its own that nobody reads; the same transaction attaches it as a
-partition, drops the one it replaces and writes the ledger row. Killed anywhere, the old month stands whole.
+never merged. A period's files are read side by side into tables that nobody reads; one transaction makes them
+partitions, drops those they replace and writes the ledger row. Killed anywhere, the old month stands whole, and the
+next sync drops what the killed one left.
 """
 
-import json
 import logging
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
-import pyarrow as pa
+import psycopg
 
-from ingest import bulk, ledger
-from ingest.cur.columns import CORE_COLUMNS
-from ingest.cur.files import ATTRIBUTES, STORED_TYPES, read_batches
-from ingest.cur.manifests import Manifest, list_manifests, read_manifest
+from ingest import ledger
+from ingest.cur import checks, planning, storing
+from ingest.cur.manifests import Manifest, ManifestFile, list_manifests, read_manifest
+from ingest.cur.planning import SOURCE_NAME, CurrentLoad
+from ingest.database import connect, describe_server
 from ingest.errors import IngestError
-from ingest.objects import ObjectStore, StoredObject, open_store
+from ingest.objects import ObjectStore, open_store
+from ingest.progress import Progress
 
-SOURCE_NAME = "cur"
 _log = logging.getLogger(__name__)
+
+Outcome = Literal["loaded", "unchanged", "missing", "failed"]
 
 
 @dataclass(frozen=True)
 class PeriodResult:
     """What a sync did with one billing period."""
 
-    partition_key: str  # account/report/YYYY-MM
-    outcome: Literal["loaded", "unchanged", "failed"]
+    partition_key: str  # account/report/YYYY-MM; account/YYYY-MM of a month that no report delivers
+    outcome: Outcome
     row_count: int = 0
     byte_count: int = 0
     error: str = ""
+    note: str = ""  # of a missing month: what that means
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A delivery: its load, where the listing shows that it is loaded, or its manifest."""
+
+    store: ObjectStore
+    period: str
+    owner: str
+    partition_key: str
+    manifest: Manifest | None
 
 
 def sync_report(
-    source: str, periods: list[str] | None = None, *, is_replacing: bool = False, now: datetime | None = None
+    source: str | Sequence[str],
+    periods: list[str] | None = None,
+    *,
+    is_replacing: bool = False,
+    is_forced: bool = False,
+    now: datetime | None = None,
 ) -> list[PeriodResult]:
-    """Load what is new or changed of a report, newest period first.
+    """Load what is new or changed of reports, newest period first.
 
     Args:
-        source: `s3://bucket/prefix/report` or a local folder of the same layout.
+        source: `s3://bucket/prefix/report` or a local folder of the same layout, legacy report or Data Export; or a
+            prefix with several of them; or several of these.
         periods: only these billing periods: `YYYY-MM`, or `open` and `previous` for the running month and the one
             before, which need not be delivered yet; all that are delivered where None.
         is_replacing: take the place of another report of the same payer, month by month, instead of refusing.
+        is_forced: accept a delivery that shrinks its month, or whose columns are of other types than before.
         now: what is the running month (default: this instant; months begin at midnight UTC, as AWS's do).
 
     Returns:
-        One result a period. A period that fails leaves its earlier rows whole and doesn't stop the others.
+        One result a period, and one for each month that is missing between the first and the last. A period that fails
+        leaves its earlier rows whole and doesn't stop the others.
 
     Raises:
-        IngestError: the source or the database can't be read at all, or a period asked for isn't delivered.
+        IngestError: a source or the database can't be read at all, or a period asked for isn't delivered.
     """
     ledger.create_raw_schema()
     ledger.refuse_other_origin()
-    store = open_store(source)
+    sources = [source] if isinstance(source, str) else list(source)
+    loads = planning.read_loads()
     results: list[PeriodResult] = []
-    manifests: list[Manifest] = []
-    for file in list_manifests(store):
-        try:
-            manifests.append(read_manifest(store, file))
-        except IngestError as error:
-            results.append(PeriodResult(file.key, "failed", error=str(error)))
-    delivered = {manifest.period for manifest in manifests}
-    moving = _find_moving_periods(now or datetime.now(UTC))
-    for period in periods or []:
-        if period not in delivered and period not in moving:
-            raise IngestError(f"{store.uri}: no delivery for {period}; delivered are {', '.join(sorted(delivered))}")
-    chosen = {moving.get(period, period) for period in periods} if periods else delivered
-    for manifest in sorted(manifests, key=lambda each: each.period, reverse=True):
-        if manifest.period not in chosen:
-            continue
-        # Reports of two accounts may well have the same name.
-        partition_key = f"{manifest.owner_account_id}/{manifest.report_name}/{manifest.period}"
-        try:
-            results.append(_sync_period(store, manifest, partition_key, is_replacing))
-        except IngestError as error:
-            results.append(PeriodResult(partition_key, "failed", error=str(error)))
+    found: list[_Found] = []
+    for each in sources:
+        store = open_store(each)
+        for listed in list_manifests(store):
+            try:
+                found.append(_identify(store, listed, loads))
+            except IngestError as error:
+                results.append(PeriodResult(listed.file.key, "failed", error=str(error)))
+    chosen = _choose(found, periods, sources, now or datetime.now(UTC))
+    with _opened() as connection:
+        for load_id in storing.drop_leftovers(connection):
+            _log.info("load %d was killed; its tables are dropped", load_id)
+        for delivery in sorted(found, key=lambda each: (each.period, each.partition_key), reverse=True):
+            if delivery.period in chosen:
+                results.append(_sync_period(connection, delivery, is_replacing, is_forced))
+    if periods is None:
+        results += _find_missing(found, loads)
     return results
 
 
-def _find_moving_periods(now: datetime) -> dict[str, str]:
-    """The billing periods that are named by where the present stands."""
-    month_start = now.astimezone(UTC).replace(day=1)
-    return {"open": f"{month_start:%Y-%m}", "previous": f"{month_start - timedelta(days=1):%Y-%m}"}
+def _identify(store: ObjectStore, listed: ManifestFile, loads: Sequence[CurrentLoad]) -> _Found:
+    if (load := planning.find_unchanged(store, listed, loads)) is not None:
+        return _Found(store, load.period, load.partition_key.split("/")[0], load.partition_key, None)
+    manifest = read_manifest(store, listed)
+    return _Found(store, manifest.period, manifest.owner_account_id, manifest.partition_key, manifest)
 
 
-def _sync_period(store: ObjectStore, manifest: Manifest, partition_key: str, is_replacing: bool) -> PeriodResult:
-    with bulk.open_load() as (connection, cursor):
-        ledger.lock_partition(cursor, SOURCE_NAME, partition_key)
-        current = ledger.find_current_loads(cursor, SOURCE_NAME, partition_key)
-        if any(version == manifest.version for _, version in current):
-            _log.info("%s: unchanged", partition_key)
-            return PeriodResult(partition_key, "unchanged")
-        # Every file must be there before the first byte is read: AWS may be replacing the delivery right now.
-        files = [store.find(key) for key in manifest.data_keys]
-        load = ledger.begin_load(cursor, SOURCE_NAME, partition_key, manifest.place, manifest.version)
-        load.data_from_at = manifest.period_start_at
-        requests_before = store.request_count
-        table = f"cur_line_items_{load.load_id}"
-        cursor.execute(f"create table raw.{table} (like raw.cur_line_items including defaults)")
-        attributes: dict[str, int] = {}
-        bulk.copy_batches(cursor, table, _SCHEMA, _read_files(store, files, load, attributes))
-        _store_attributes(cursor, load.load_id, attributes)
-        _check_period(cursor, table, manifest)
-        _describe(cursor, table, load)
-        others = _find_other_reports(cursor, load, manifest)
-        if others and not is_replacing:
+def _choose(found: Sequence[_Found], periods: list[str] | None, sources: Sequence[str], now: datetime) -> set[str]:
+    delivered = {each.period for each in found}
+    if not periods:
+        return delivered
+    moving = planning.find_moving_periods(now)
+    for period in periods:
+        if period not in delivered and period not in moving:
             raise IngestError(
-                f"{manifest.place}: {manifest.period} of this payer is loaded already from {others[0][1]}, and the "
-                "bill would count twice; load one report per payer, or take the other's place with --replace"
+                f"{', '.join(sources)}: no delivery for {period}; delivered are {', '.join(sorted(delivered))}"
             )
-        load.request_count = store.request_count - requests_before
-        _put_in_place(cursor, table, load, [load_id for load_id, _ in [*current, *others]])
-        ledger.record_load(cursor, load)
-        connection.commit()
-    _log.info("%s: loaded, %s rows", partition_key, f"{load.row_count:,}")
-    return PeriodResult(partition_key, "loaded", load.row_count, load.byte_count)
+    return {moving.get(period, period) for period in periods}
 
 
-def _data_format(key: str, place: str) -> str:
-    for ending, data_format in ((".csv.gz", "csv.gz"), (".csv", "csv"), (".parquet", "parquet")):
-        if key.endswith(ending):
-            return data_format
-    raise IngestError(f"{place}: neither .csv.gz, .csv nor .parquet; export the report as one of these")
-
-
-def _read_files(
-    store: ObjectStore, files: list[StoredObject], load: ledger.Load, attributes: dict[str, int]
-) -> Iterator[pa.RecordBatch]:
-    """The period's rows, file after file; counts them in the load."""
-    for number, file in enumerate(files, start=1):
-        place = f"{store.uri}/{file.key}"
-        data_format = _data_format(file.key, place)
-        with tempfile.TemporaryDirectory(prefix="tieout-") as folder:
-            path = Path(folder) / "data"
-            byte_count = store.fetch(file.key, path)
-            if byte_count != file.byte_count:
-                raise IngestError(f"{place}: replaced while it was read; sync again")
-            if byte_count == 0:
-                raise IngestError(f"{place}: the file is empty; sync again after AWS's next delivery")
-            for batch in read_batches(path, place, data_format):
-                load.row_count += batch.num_rows
-                yield _number(batch, load.load_id, number, attributes)
-        load.byte_count += file.byte_count
-        _log.info("%s: file %d of %d, %s rows", load.partition_key, number, len(files), f"{load.row_count:,}")
-
-
-_SCHEMA = pa.schema(
-    [("load_id", pa.int64()), ("file_number", pa.int32()), ("attributes_id", pa.int32())]
-    + [(name, STORED_TYPES[kind]) for name, kind in CORE_COLUMNS.items()]
-)
-
-
-def _number(batch: pa.RecordBatch, load_id: int, file_number: int, attributes: dict[str, int]) -> pa.RecordBatch:
-    """Put the load's columns in front, and the number of each row's attributes in their stead.
-
-    `attributes` (JSON text -> number) grows by the combinations seen for the first time.
-    """
-    encoded = batch.column(ATTRIBUTES)
-    numbers = pa.array(
-        [attributes.setdefault(text, len(attributes)) for text in encoded.dictionary.to_pylist()], pa.int32()
-    )
-    columns = [
-        pa.repeat(pa.scalar(load_id, pa.int64()), batch.num_rows),
-        pa.repeat(pa.scalar(file_number, pa.int32()), batch.num_rows),
-        numbers.take(encoded.indices),
-        *batch.select(list(CORE_COLUMNS)).columns,
+def _find_missing(found: Sequence[_Found], loads: Sequence[CurrentLoad]) -> list[PeriodResult]:
+    """Months that neither a source nor the database has, between the first and the last of an owner's."""
+    months: dict[str, set[str]] = {each.owner: set() for each in found}
+    for each in found:
+        months[each.owner].add(each.period)
+    for load in loads:
+        months.get(load.partition_key.split("/")[0], set()).add(load.period)
+    return [
+        PeriodResult(
+            f"{owner}/{period}",
+            "missing",
+            note=f"no delivery of {period} and none loaded, though months before and after it are: its costs are "
+            "unknown; restore it in the bucket, or ask AWS Support to deliver it again",
+        )
+        for owner, periods in sorted(months.items())
+        for period in planning.find_gaps(periods)
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
 
 
-def _store_attributes(cursor: Any, load_id: int, attributes: dict[str, int]) -> None:
-    table = pa.table(
-        {"attributes_id": pa.array(attributes.values(), pa.int32()), "attributes": pa.array(attributes.keys())}
-    )
-    cursor.execute("create temporary table new_attributes (attributes_id integer, attributes text) on commit drop")
-    bulk.copy_table(cursor, "new_attributes", table, is_temporary=True)
-    cursor.execute(
-        "insert into raw.cur_attributes select $1, attributes_id, attributes::jsonb from new_attributes", (load_id,)
-    )
+@contextmanager
+def _opened() -> Iterator[psycopg.Connection[Any]]:
+    """A connection that commits each statement and holds the sync's locks.
+
+    Raises:
+        IngestError: the database goes away.
+    """
+    try:
+        with connect(autocommit=True) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise IngestError(f"{describe_server()}: {' '.join(str(error).split())}; nothing was loaded") from error
 
 
-def _check_period(cursor: Any, table: str, manifest: Manifest) -> None:
-    """A file of another month under this manifest would be counted in the wrong month."""
-    cursor.execute(
-        f"""
-        select distinct to_char(bill_billing_period_start_date at time zone 'UTC', 'YYYY-MM')
-        from raw.{table}
-        """  # noqa: S608 - the table's name is ours: a number behind a fixed word
-    )
-    found = [row[0] for row in cursor.fetchall()]
-    wrong = [str(period) for period in found if period != manifest.period]
-    if wrong:
-        raise IngestError(f"{manifest.place}: rows of billing period {wrong[0]} in the delivery of {manifest.period}")
+def _sync_period(
+    connection: psycopg.Connection[Any], delivery: _Found, is_replacing: bool, is_forced: bool
+) -> PeriodResult:
+    key = delivery.partition_key
+    if delivery.manifest is None:
+        _log.info("%s: unchanged", key)
+        return PeriodResult(key, "unchanged")
+    try:
+        with ledger.hold_partition(connection, SOURCE_NAME, key, lambda: _log.info("%s: another sync is at it", key)):
+            current = [load for load in planning.read_loads() if load.partition_key == key]
+            if any(planning.is_loaded(delivery.manifest, load) for load in current):
+                _log.info("%s: unchanged", key)
+                return PeriodResult(key, "unchanged")
+            load = _load_period(connection, delivery.store, delivery.manifest, current, is_replacing, is_forced)
+    except IngestError as error:
+        return PeriodResult(key, "failed", error=str(error))
+    _log.info("%s: loaded, %s rows", key, f"{load.row_count:,}")
+    return PeriodResult(key, "loaded", load.row_count, load.byte_count)
 
 
-def _describe(cursor: Any, table: str, load: ledger.Load) -> None:
-    """Unblended cost and rows per line item type, and how far the usage reaches, for the ledger."""
-    cursor.execute(
-        f"""
-        select
-            coalesce(line_item_line_item_type, ''), count(*), sum(line_item_unblended_cost)::text,
-            -- some usage (a hosted zone) is billed at once for the whole month, ahead of time
-            max(least(line_item_usage_end_date, line_item_usage_start_date + interval '1 day'))
-                filter (where line_item_line_item_type like '%Usage')
-        from raw.{table}
-        group by 1 order by 1
-        """  # noqa: S608 - as above
-    )
-    rows = cursor.fetchall()
+def _load_period(
+    connection: psycopg.Connection[Any],
+    store: ObjectStore,
+    manifest: Manifest,
+    current: Sequence[CurrentLoad],
+    is_replacing: bool,
+    is_forced: bool,
+) -> ledger.Load:
+    from ingest import bulk  # pyarrow and the driver take a second to import: a sync with nothing to do needn't pay it
+    from ingest.cur import reading
+
+    requests_before = store.request_count
+    # Every file must be there before the first byte is read: AWS may be replacing the delivery right now.
+    files = [store.find(key) for key in manifest.data_keys]
+    cursor = psycopg.RawCursor(connection)
+    load = ledger.begin_load(cursor, SOURCE_NAME, manifest.partition_key, manifest.place, manifest.version)
+    load.data_from_at = manifest.period_start_at
+    load.byte_count = sum(file.byte_count for file in files)
+    progress = Progress(load.load_id, SOURCE_NAME, manifest.partition_key, len(files), load.byte_count)
+    ledger.try_hold_load(connection, load.load_id)
+    is_in_place = False
+    try:
+        with progress.reporting():
+            with bulk.open_load() as (attributes_connection, attributes_cursor):
+                attributes = storing.AttributesTable(attributes_cursor, load.load_id)
+                read = reading.DeliveryReader(store, manifest, files, progress, attributes).read()
+                progress.phase = "checking"
+                attributes.finish()
+                attributes_connection.commit()
+            load.request_count = store.request_count - requests_before
+            checks.refuse_other_kinds(manifest, read.files, planning.read_loads(), is_forced)
+            facts = checks.measure(connection, load.load_id, sorted(read.files_of_tables))
+            states = checks.read_states(connection)
+            _fill_ledger_row(load, manifest, read.files, facts, current, states)
+            checks.refuse_lost_rows(manifest, sum(file.row_count for file in read.files), facts)
+            checks.refuse_shrinking(manifest, facts, current, is_forced)
+            progress.phase = "putting in place"
+            with connection.transaction():
+                others = _find_other_reports(cursor, load, manifest)
+                if others and not is_replacing:
+                    raise IngestError(
+                        f"{manifest.place}: {manifest.period} of this payer is loaded already from {others[0][1]}, "
+                        "and the bill would count twice; load one report per payer, or take the other's place with "
+                        "--replace"
+                    )
+                replaced = [*(each.load_id for each in current), *(load_id for load_id, _ in others)]
+                storing.put_in_place(connection, load.load_id, read.files_of_tables, replaced)
+                ledger.retire_loads(cursor, replaced)
+                ledger.record_load(cursor, load)
+            is_in_place = True
+    finally:
+        if not is_in_place and not connection.closed:
+            storing.drop_tables(connection, load.load_id, reading.count_readers(files))
+        if not connection.closed:
+            ledger.release_load(connection, load.load_id)
+    return load
+
+
+def _fill_ledger_row(
+    load: ledger.Load,
+    manifest: Manifest,
+    files: Sequence[Any],
+    facts: "checks.Facts",
+    current: Sequence[CurrentLoad],
+    states: Mapping[int, str],
+) -> None:
+    load.row_count = facts.row_count
+    load.data_until_at = facts.used_until_at
     load.statistics = {
-        "line_item_types": {row[0]: {"row_count": row[1], "unblended_cost": row[2]} for row in rows},
+        "line_item_types": {
+            name: {"row_count": each.row_count, "unblended_cost": _spell(each.unblended_cost)}
+            for name, each in facts.line_item_types.items()
+        },
+        "unblended_cost": _spell(facts.unblended_cost),
+        "positive_cost": _spell(facts.positive_cost),
+        "payer_account_ids": facts.payer_account_ids,
+        "period_start_at": manifest.period_start_at.isoformat(),
+        "period_end_at": manifest.period_end_at.isoformat(),
+        "delivered_at": manifest.delivered_at.isoformat() if manifest.delivered_at else None,
+        "uninvoiced_row_count": facts.uninvoiced_row_count,
+        "files": [
+            {
+                "key": each.file.key,
+                "version": each.file.version,
+                "byte_count": each.file.byte_count,
+                "row_count": each.row_count,
+            }
+            for each in files
+        ],
+        "column_kinds": {name: kind for each in files for name, kind in each.kinds.items()},
+        "has_reopened": checks.has_reopened(facts, current, states),
     }
-    cursor.execute(
-        f"select distinct bill_payer_account_id from raw.{table} where bill_payer_account_id is not null"  # noqa: S608
-    )
-    load.statistics["payer_account_ids"] = sorted(str(row[0]) for row in cursor.fetchall())
-    load.data_until_at = max((row[3] for row in rows if row[3] is not None), default=None)
+    if current:
+        before = current[0]
+        load.statistics["replaced"] = {
+            "load_id": before.load_id,
+            "row_count": before.row_count,
+            "unblended_cost": before.statistics.get("unblended_cost"),
+        }
+
+
+def _spell(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount.normalize():f}"
 
 
 def _find_other_reports(cursor: Any, load: ledger.Load, manifest: Manifest) -> list[tuple[int, str]]:
@@ -237,24 +295,8 @@ def _find_other_reports(cursor: Any, load: ledger.Load, manifest: Manifest) -> l
             and other.is_current
             and other.partition_key <> $2
             and other.data_from_at = $3::timestamptz
-            and other.statistics -> 'payer_account_ids' ?| array(select jsonb_array_elements_text($4::text::jsonb))
+            and other.statistics -> 'payer_account_ids' ?| $4::text[]
         """,
-        (
-            SOURCE_NAME,
-            load.partition_key,
-            manifest.period_start_at.isoformat(),
-            json.dumps(load.statistics["payer_account_ids"]),
-        ),
+        (SOURCE_NAME, load.partition_key, manifest.period_start_at.isoformat(), load.statistics["payer_account_ids"]),
     )
     return [(int(row[0]), str(row[1])) for row in cursor.fetchall()]
-
-
-def _put_in_place(cursor: Any, table: str, load: ledger.Load, replaced: list[int]) -> None:
-    # The check spares ATTACH a second reading of the whole table.
-    cursor.execute(f"alter table raw.{table} add constraint its_load check (load_id = {load.load_id})")
-    for load_id in replaced:
-        cursor.execute(f"drop table raw.cur_line_items_{load_id}")
-        cursor.execute("delete from raw.cur_attributes where load_id = $1", (load_id,))
-    ledger.retire_loads(cursor, replaced)
-    cursor.execute(f"alter table raw.cur_line_items attach partition raw.{table} for values in ({load.load_id})")
-    cursor.execute(f"analyze raw.{table}, raw.cur_attributes")

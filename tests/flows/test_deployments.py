@@ -36,7 +36,7 @@ def test_every_deployment_has_its_flow_and_its_parameters(described: dict[str, A
         flow = getattr(import_module(path.removesuffix(".py").replace("/", ".")), name)
         flow.validate_parameters(each.parameters)
     names = {each.name for each in deployments}
-    assert {"cur-open-month", "cur-previous-month", "cloudwatch-last-day", "cloudwatch-history"} <= names
+    assert {"cur-open-month", "cur-all-months", "cloudwatch-last-day", "cloudwatch-history"} <= names
 
 
 def test_sources_are_read_as_often_as_promised(described: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ def test_sources_are_read_as_often_as_promised(described: dict[str, Any]) -> Non
         CronSchedule(cron=cron, timezone="UTC")
     assert crons["cur-open-month"].split()[1] == "*/6"
     assert crons["cloudwatch-last-day"].split()[1] == "*"
-    assert {crons[name].split()[2] for name in ("cur-previous-month", "cloudwatch-history")} == {"*"}
+    assert {crons[name].split()[2] for name in ("cur-all-months", "cloudwatch-history")} == {"*"}
     assert crons["weekly-report"].split()[4] == "1"
 
 

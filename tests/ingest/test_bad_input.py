@@ -126,7 +126,7 @@ NO_ROW_TYPE = {name: text for name, text in line_item().items() if name != "line
             ["column lineItem/UsageStartDate", "yesterday"],
             id="time that is none",
         ),
-        pytest.param(put_rows(ROW_OF_SEPTEMBER), MANIFEST, ["2026-09", "2026-10"], id="rows of another month"),
+        pytest.param(put_rows(ROW_OF_SEPTEMBER), FILE, ["2026-09", "2026-10"], id="rows of another month"),
         pytest.param(
             put_rows({**line_item(), "lineitem/unblendedcost": "1"}),
             FILE,

@@ -32,7 +32,7 @@ def test_a_second_report_of_a_payer_is_refused_until_it_may_replace(product: Pro
     assert product.query("select count(*), sum(line_item_unblended_cost) from raw.cur_line_items") == [
         (2, product.query("select 3.0000000001")[0][0])
     ]
-    assert len([name for name in list_tables(product) if name.startswith("cur_line_items_")]) == 1
+    assert len([name for name in list_tables(product) if name.startswith("cur_amounts_")]) == 1
     assert product.query("select partition_key from raw.loads where is_current") == [("012345678901/second/2026-10",)]
 
 

@@ -13,7 +13,7 @@ def test_nothing_loaded_yet(product: Product) -> None:
     told = product.call("status")
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.startswith("nothing loaded yet; `python -m ingest cur --source")
-    assert json.loads(product.call("status", "--json").stdout) == []
+    assert json.loads(product.call("status", "--json").stdout) == {"loads": [], "under_way": [], "missing": []}
 
 
 def test_table(estate: Estate) -> None:
@@ -33,7 +33,9 @@ def test_table(estate: Estate) -> None:
 
 
 def test_json(estate: Estate) -> None:
-    loads = json.loads(estate.product.call("status", "--json").stdout)
+    told = json.loads(estate.product.call("status", "--json").stdout)
+    assert (told["under_way"], told["missing"]) == ([], [])
+    loads = told["loads"]
     assert [(load["source_name"], load["partition_key"]) for load in loads] == sorted(
         (load["source_name"], load["partition_key"]) for load in loads
     )

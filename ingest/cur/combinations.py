@@ -1,0 +1,151 @@
+"""Which rows of a report share all that describes them, so that it is stored once.
+
+An hourly report says of each resource 700 times a month what it is. The describing columns of a row are reduced to a
+fingerprint of 128 bits: the sum, over its columns, of a hash of name and value. Rows of equal fingerprint are taken for
+equal: among a billion distinct combinations two fall together with a probability below 1e-19.
+"""
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# Fingerprints kept at once (about 200 bytes each). A report with more distinct combinations than that repeats few of
+# them; forgetting the older ones stores some twice and loses none.
+_MOST_KNOWN = 2_000_000
+# Values of a column whose hash is kept between groups.
+_MOST_CACHED = 50_000
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """The combinations of one group of rows."""
+
+    ids: np.ndarray  # int32, one a row
+    new_rows: np.ndarray  # int64, one row for each combination that was not known before
+    new_ids: np.ndarray  # int32, their numbers
+
+
+class Fingerprints:
+    """Hashes of column values, kept between groups. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._cache: dict[str, dict[str, tuple[int, int]]] = {}
+
+    def of_column(self, name: str, column: pa.ChunkedArray) -> np.ndarray:
+        """What a column adds to each row's fingerprint.
+
+        Args:
+            column: text, dictionaries allowed; null and empty text add nothing.
+
+        Returns:
+            uint64 of shape (rows, 2).
+        """
+        encoded = _encode(column)
+        values = encoded.dictionary.to_pylist()
+        hashes = np.zeros((len(values) + 1, 2), dtype=np.uint64)  # the last one is null's
+        cache = self._cache.setdefault(name, {})
+        if len(cache) > _MOST_CACHED:
+            cache.clear()
+        prefix = f"{name}\0"
+        for place, value in enumerate(values):
+            if value:
+                known = cache.get(value)
+                if known is None:
+                    digest = hashlib.blake2b(f"{prefix}{value}".encode(), digest_size=16).digest()
+                    known = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
+                    cache[value] = known
+                hashes[place] = known
+        places = pc.fill_null(encoded.indices, len(values)).to_numpy(zero_copy_only=False)
+        return np.take(hashes, places, axis=0)
+
+
+def _encode(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """One dictionary for all chunks."""
+    encoded = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    return encoded.combine_chunks()
+
+
+def count_values(column: pa.ChunkedArray) -> int:
+    """Distinct values of a column, null not counted."""
+    return len(_encode(column).dictionary)
+
+
+class Combinations:
+    """The combinations of one load, each with its number. Several threads may ask at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[int, int], int] = {}
+        self._count = 0
+
+    def number(self, fingerprints: np.ndarray) -> Numbered:
+        """Number each row's combination.
+
+        Args:
+            fingerprints: uint64 of shape (rows, 2).
+        """
+        codes, firsts = _factorize(fingerprints)
+        keys = list(map(tuple, fingerprints[firsts].tolist()))
+        numbers = np.empty(len(keys), dtype=np.int32)
+        new: list[int] = []
+        with self._lock:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            for place, key in enumerate(keys):
+                number = self._known.get(key)
+                if number is None:
+                    number = self._known[key] = self._count
+                    self._count += 1
+                    new.append(place)
+                numbers[place] = number
+        return Numbered(ids=numbers[codes], new_rows=firsts[new], new_ids=numbers[new])
+
+
+def _factorize(fingerprints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each row the place of its fingerprint among the distinct ones, and of each of those its first row."""
+    encoded = pa.array(fingerprints[:, 0]).dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    firsts = np.empty(len(encoded.dictionary), dtype=np.int64)
+    firsts[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    if (fingerprints[firsts[codes], 1] == fingerprints[:, 1]).all():
+        return codes, firsts
+    # Two combinations with the same first half: the slow way, which looks at both.
+    _, unique_firsts, inverse = np.unique(fingerprints, axis=0, return_index=True, return_inverse=True)
+    return inverse.reshape(-1), unique_firsts
+
+
+def contents_fingerprint(fingerprints: np.ndarray, amounts: Mapping[str, pa.ChunkedArray]) -> tuple[int, int]:
+    """A fingerprint of a group's rows whatever their order; those of groups add up (modulo 2**64) to their file's.
+
+    Args:
+        fingerprints: of each row's describing columns.
+        amounts: other columns of the rows that tell them apart, each of a fixed width (instants, decimals).
+    """
+    mixed = fingerprints.copy()
+    with np.errstate(over="ignore"):
+        for column in amounts.values():
+            words = _words(column)
+            for place in range(words.shape[1]):
+                mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + words[:, place : place + 1]
+        mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+        first, second = mixed.sum(axis=0, dtype=np.uint64).tolist()
+    return first, second
+
+
+def _words(column: pa.ChunkedArray) -> np.ndarray:
+    """The values as uint64 of shape (rows, words); null is a word of its own."""
+    array = column.combine_chunks()
+    count = array.type.bit_width // 64
+    buffer = array.buffers()[1]
+    words = np.frombuffer(buffer, dtype=np.uint64)[array.offset * count : (array.offset + len(array)) * count]
+    words = words.reshape(len(array), count)
+    if array.null_count:
+        words = words.copy()
+        words[pc.is_null(array).to_numpy(zero_copy_only=False)] = np.uint64(0x9E3779B97F4A7C15)
+    return words
