@@ -45,19 +45,23 @@ class Progress:
         self._positions[file_number] = byte_count
 
     def add_rows(self, row_count: int) -> None:
+        """So many more rows are stored."""
         with self._lock:
             self.row_count += row_count
 
     def finish_file(self, file_number: int, byte_count: int) -> None:
+        """A file is stored whole."""
         with self._lock:
             self._positions[file_number] = byte_count
             self.files_done += 1
 
     @property
     def bytes_done(self) -> int:
+        """Of all files, compressed."""
         return sum(list(self._positions.values()))
 
     def describe(self) -> str:
+        """Where it stands, in one line."""
         seconds = (datetime.now(UTC) - self.started_at).total_seconds()
         return describe_progress(
             self.partition_key,

@@ -41,10 +41,12 @@ class Facts:
 
     @property
     def row_count(self) -> int:
+        """Of all types."""
         return sum(each.row_count for each in self.line_item_types.values())
 
     @property
     def unblended_cost(self) -> Decimal:
+        """Of all types."""
         return sum((each.unblended_cost or Decimal(0) for each in self.line_item_types.values()), Decimal(0))
 
 

@@ -35,6 +35,7 @@ class ManifestFile:
 
     @property
     def is_export(self) -> bool:
+        """Whether it is a Data Export's."""
         return _EXPORT_FOLDER.search(self.file.key) is not None
 
 

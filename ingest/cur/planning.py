@@ -25,6 +25,7 @@ class CurrentLoad:
 
     @property
     def period(self) -> str:
+        """YYYY-MM"""
         return self.partition_key[-7:]
 
     @property
@@ -34,6 +35,7 @@ class CurrentLoad:
 
     @property
     def file_versions(self) -> dict[str, str]:
+        """Key of each data file -> its version when it was read."""
         return {str(file["key"]): str(file["version"]) for file in self.statistics.get("files", [])}
 
 

@@ -22,10 +22,12 @@ _MOST_PENDING = 20_000
 
 
 def name_amounts(load_id: int, worker: int | None = None) -> str:
+    """The table of a load's amounts, or of what one of its readers reads of them."""
     return f"cur_amounts_{load_id}" if worker is None else f"cur_amounts_{load_id}_{worker}"
 
 
 def name_attributes(load_id: int) -> str:
+    """The table of what describes a load's rows."""
     return f"cur_attributes_{load_id}"
 
 
@@ -43,6 +45,7 @@ class AmountsTable:
         cursor.execute(f"alter table raw.{self.name} alter column load_id set default {load_id}")
 
     def begin_file(self, file_number: int) -> None:
+        """The rows appended from now on are of this file."""
         self._cursor.execute(f"alter table raw.{self.name} alter column file_number set default {file_number}")
 
     def append(self, amounts: "pa.Table") -> None:
