@@ -60,7 +60,10 @@ class Fingerprints:
                     known = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
                     cache[value] = known
                 hashes[place] = known
-        places = pc.fill_null(encoded.indices, len(values)).to_numpy(zero_copy_only=False)
+        indices = encoded.indices
+        if indices.null_count:
+            indices = pc.fill_null(indices, len(values))
+        places = indices.to_numpy()
         return np.take(hashes, places, axis=0)
 
 

@@ -22,8 +22,8 @@ _FORMATS: tuple[DataFormat, ...] = ("csv.gz", "csv.zip", "csv", "parquet")
 # Blocks that stay in the processor's cache are parsed twice as fast as ones of 64 MiB (docs/benchmarks.md).
 _BLOCK_BYTES = 2 << 20
 # Rows that are shaped together: more of them repeat the same attributes, fewer of them take less memory.
-GROUP_ROWS = 96_000
-_GROUP_BYTES = 160 << 20
+GROUP_ROWS = 64_000
+_GROUP_BYTES = 128 << 20
 
 
 def find_format(key: str, place: str) -> DataFormat:

@@ -7,6 +7,8 @@ next sync drops what the killed one left.
 """
 
 import logging
+import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,9 @@ from ingest.objects import ObjectStore, open_store
 from ingest.progress import Progress
 
 _log = logging.getLogger(__name__)
+
+# Between two attempts to have the tables to oneself; others read meanwhile.
+_LOCK_PAUSE_SECONDS = 0.5
 
 Outcome = Literal["loaded", "unchanged", "missing", "failed"]
 
@@ -185,6 +190,8 @@ def _load_period(
     is_replacing: bool,
     is_forced: bool,
 ) -> ledger.Load:
+    # By default Arrow's allocator gives memory back at once and asks for it again with the next rows.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
     from ingest import bulk  # pyarrow and the driver take a second to import: a sync with nothing to do needn't pay it
     from ingest.cur import reading
 
@@ -214,6 +221,29 @@ def _load_period(
             checks.refuse_lost_rows(manifest, sum(file.row_count for file in read.files), facts)
             checks.refuse_shrinking(manifest, facts, current, is_forced)
             progress.phase = "putting in place"
+            _put_in_place(connection, load, manifest, read.files_of_tables, current, is_replacing)
+            is_in_place = True
+    finally:
+        if not is_in_place and not connection.closed:
+            storing.drop_tables(connection, load.load_id, reading.count_readers(files))
+        if not connection.closed:
+            ledger.release_load(connection, load.load_id)
+    return load
+
+
+def _put_in_place(
+    connection: psycopg.Connection[Any],
+    load: ledger.Load,
+    manifest: Manifest,
+    files_of_tables: dict[int, list[int]],
+    current: Sequence[CurrentLoad],
+    is_replacing: bool,
+) -> None:
+    """The one transaction that changes what people read. Where somebody reads for long, it is tried again and again."""
+    cursor = psycopg.RawCursor(connection)
+    is_told = False
+    while True:
+        try:
             with connection.transaction():
                 others = _find_other_reports(cursor, load, manifest)
                 if others and not is_replacing:
@@ -223,16 +253,15 @@ def _load_period(
                         "--replace"
                     )
                 replaced = [*(each.load_id for each in current), *(load_id for load_id, _ in others)]
-                storing.put_in_place(connection, load.load_id, read.files_of_tables, replaced)
+                storing.put_in_place(connection, load.load_id, files_of_tables, replaced)
                 ledger.retire_loads(cursor, replaced)
                 ledger.record_load(cursor, load)
-            is_in_place = True
-    finally:
-        if not is_in_place and not connection.closed:
-            storing.drop_tables(connection, load.load_id, reading.count_readers(files))
-        if not connection.closed:
-            ledger.release_load(connection, load.load_id)
-    return load
+            return
+        except psycopg.errors.LockNotAvailable:
+            if not is_told:
+                _log.info("%s: read whole; waiting for readers of the old month", load.partition_key)
+            is_told = True
+            time.sleep(_LOCK_PAUSE_SECONDS)
 
 
 def _fill_ledger_row(

@@ -40,6 +40,10 @@ _COMBINATIONS_PER_ROW = 0.5
 _VALUES_PER_ROW = 0.25
 
 
+# With what describes a row, these tell it from every other row.
+_TELLING_APART = (STARTS, ENDS, "line_item_usage_amount", "line_item_unblended_cost")
+
+
 @dataclass(frozen=True)
 class Shaped:
     """One group, ready to be stored."""
@@ -83,7 +87,7 @@ class Shaper:
             fingerprints += self._fingerprint(name, column)
         contents = contents_fingerprint(
             fingerprints,
-            {name: amounts[name] for name in (STARTS, ENDS, *AMOUNT_COLUMNS) if name in amounts},
+            {name: amounts[name] for name in _TELLING_APART if name in amounts},
         )
         varying = _find_varying(fingerprints, describing)
         for name in varying:

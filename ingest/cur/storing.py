@@ -117,7 +117,24 @@ def put_in_place(
 
     Args:
         files_of_tables: of each reader that has read any, the numbers of its files.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: somebody reads what is replaced, and has done so for longer than is waited.
     """
+    if replaced:
+        # Who waits for a table makes all later readers wait, and readers that hold one table and want the other would
+        # be a deadlock: so the wait is shorter than deadlock_timeout, both tables are had at once or neither.
+        connection.execute("set local lock_timeout = '500ms'")
+        connection.execute(
+            "lock table only raw.cur_line_item_amounts, only raw.cur_attributes in access exclusive mode"
+        )
+        for old in replaced:
+            connection.execute(
+                sql.SQL("lock table {}, {} in access exclusive mode").format(
+                    sql.Identifier("raw", name_amounts(old)), sql.Identifier("raw", name_attributes(old))
+                )
+            )
+        connection.execute("set local lock_timeout = 0")
     for old in replaced:
         connection.execute(_statement("drop table if exists {}", name_amounts(old)))
         connection.execute(_statement("drop table if exists {}", name_attributes(old)))
