@@ -3,12 +3,12 @@
 import argparse
 import logging
 import re
-import signal
 import sys
 from datetime import timedelta
 
 from ingest import database_commands, status
 from ingest.errors import IngestError
+from ingest.interruption import end_at_signals
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,11 +25,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what was loaded before stands whole", file=sys.stderr)
         return 130
-
-
-def _interrupt(*_: object) -> None:
-    """End as by Ctrl-C: transactions are rolled back, what was made on the way is taken back."""
-    raise KeyboardInterrupt
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -158,5 +153,6 @@ def _report_failures(errors: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupt)
+    if sys.argv[1:2] == ["cur"]:  # the only command with threads, and with no program of its own to start
+        end_at_signals()
     sys.exit(main())

@@ -1,7 +1,6 @@
 """The files of one delivery into the tables of its load, several side by side."""
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from ingest.cur.manifests import Manifest
 from ingest.cur.shaping import Shaped, Shaper
 from ingest.cur.storing import AmountsTable, AttributesTable
 from ingest.errors import IngestError
+from ingest.interruption import temporary_folder
 from ingest.objects import ObjectStore, StoredObject
 from ingest.progress import Progress
 
@@ -80,12 +80,12 @@ class DeliveryReader:
             IngestError: the first file that can't be read or stored; the others stop.
         """
         with (
-            tempfile.TemporaryDirectory(prefix="tieout-") as folder,
+            temporary_folder() as folder,
             ThreadPoolExecutor(self._reader_count, "fetch") as fetchers,
             ThreadPoolExecutor(self._reader_count, "read") as readers,
         ):
             running = [
-                readers.submit(self._fill_table, worker, Path(folder), fetchers) for worker in range(self._reader_count)
+                readers.submit(self._fill_table, worker, folder, fetchers) for worker in range(self._reader_count)
             ]
             try:
                 filled = [self._wait(each) for each in running]

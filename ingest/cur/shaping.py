@@ -129,7 +129,7 @@ class Shaper:
             if pa.types.is_dictionary(column.type):
                 return _convert_distinct(column, lambda values: _empty_to_null(values).cast(NUMBER))
             if pa.types.is_floating(column.type):
-                column = column.cast(_FROM_DOUBLE)
+                return _convert_doubles(column)
             return column.cast(NUMBER)
         except pa.ArrowInvalid as error:
             raise self._locate(name, kind, column, error) from error
@@ -248,6 +248,26 @@ def _convert_distinct(column: pa.ChunkedArray, convert: Callable[[pa.Array], pa.
         return pa.chunked_array([], convert(pa.array([], column.type)).type)
     converted = convert(encoded.chunk(0).dictionary)
     return pa.chunked_array([converted.take(chunk.indices) for chunk in encoded.chunks], converted.type)
+
+
+def _convert_doubles(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Doubles as decimals of ten places, as Arrow's own cast, in a tenth of its time.
+
+    A double that stands for a decimal of ten places, times 1e10, is off the whole number by less than one half as long
+    as that number is below 2**51.
+
+    Raises:
+        pa.ArrowInvalid: one of them is no number.
+    """
+    values = column.combine_chunks().cast(pa.float64())
+    scaled = pc.fill_null(values, 0.0).to_numpy() * 1e10
+    if not (np.abs(scaled) < 2.0**51).all():  # also where one is NaN
+        return column.cast(_FROM_DOUBLE)
+    words = np.empty((len(scaled), 2), dtype=np.int64)
+    words[:, 0] = np.rint(scaled)
+    words[:, 1] = words[:, 0] >> 63
+    validity = pc.is_valid(values).buffers()[1] if values.null_count else None
+    return pa.chunked_array([pa.Array.from_buffers(_FROM_DOUBLE, len(values), [validity, pa.py_buffer(words)])])
 
 
 def _tell_other_intervals(

@@ -190,11 +190,10 @@ def drop_leftovers(connection: psycopg.Connection[Any]) -> list[int]:
             connection.execute(_statement("drop table if exists {}", name))
         ledger.release_load(connection, load_id)
         dropped.append(load_id)
-    connection.execute(
-        "delete from raw.load_progress where heartbeat_at < clock_timestamp() - interval '1 minute' "
-        "or load_id = any(%s)",
-        [dropped],
-    )
+    for (load_id,) in connection.execute("select load_id from raw.load_progress").fetchall():
+        if ledger.try_hold_load(connection, load_id):
+            connection.execute("delete from raw.load_progress where load_id = %s", [load_id])
+            ledger.release_load(connection, load_id)
     return dropped
 
 

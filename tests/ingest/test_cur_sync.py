@@ -4,7 +4,6 @@ import csv
 import gzip
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -173,86 +172,3 @@ def test_a_second_report_of_the_same_payer_is_refused(small: Product, bucket: Pa
     assert f"s3://{bucket.name}/small" in line
     assert "load one report per payer" in line
     assert read_state(small) == before
-
-
-def test_two_syncs_at_once_do_not_double(small: Product, cloud: Cloud) -> None:
-    arguments = ("cur", "--source", SOURCE, "--period", "2026-11")
-    with small.start(*arguments) as one, small.start(*arguments) as other:
-        finished = [process.communicate(timeout=120) for process in (one, other)]
-    assert (one.returncode, other.returncode) == (0, 0), finished
-    assert sorted(output.split(":")[1].split(",")[0].strip() for output, _ in finished) == ["loaded", "unchanged"]
-    ((rows, files),) = small.query("select count(*), count(distinct file_number) from raw.cur_line_items")
-    assert small.query("select row_count, is_current from raw.loads") == [(rows, True)]
-    expected = sum(sums[0] for (month, _), sums in sum_files(cloud).items() if month == "202611")
-    assert (rows, files) == (expected, 2)
-
-
-def test_killed_in_the_middle_leaves_the_earlier_month_whole(
-    create_product: Callable[..., Product], cloud: Cloud, bucket: Path
-) -> None:
-    """The month stands as an early delivery; its newest one is killed while it loads, at one moment after another."""
-    source = cloud.bucket("example-corp-billing") / "cur" / "example-hourly" / "20261101-20261201"
-    target = bucket / "cur" / "example-hourly" / "20261101-20261201"
-    shutil.copytree(source, target)
-    newest = (target / "example-hourly-Manifest.json").read_text()
-    manifests = [path.read_text() for path in target.glob("*/*-Manifest.json")]
-    (early,) = [text for text in manifests if text != newest]
-    (target / "example-hourly-Manifest.json").write_text(early)
-
-    product = create_product(**cloud.variables)
-    arguments = ("cur", "--source", f"s3://{bucket.name}/cur/example-hourly")
-    loaded = product.run(*arguments)
-    assert loaded.returncode == 0, loaded.stderr
-    whole = read_state(product)
-    undisturbed = product.copy(f"{product.database}_undisturbed")
-
-    (target / "example-hourly-Manifest.json").write_text(newest)
-    moments: list[Callable[[], bool]] = [
-        lambda: is_copying(product),
-        lambda: is_copying(product) and time.sleep(0.15) is None,
-        lambda: is_copying(product) and time.sleep(0.3) is None,
-    ]
-    for has_come in moments:
-        with product.start(*arguments) as process:
-            deadline = time.monotonic() + 60
-            while not has_come():
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            process.kill()
-            process.communicate()
-        wait_until_alone(product)
-        assert read_state(product) == whole
-    completed = [each.run(*arguments) for each in (product, undisturbed)]
-    assert [each.returncode for each in completed] == [0, 0], [each.stderr for each in completed]
-    states = [read_state(each) for each in (product, undisturbed)]
-    # Load ids differ: a killed load leaves a hole in their numbers, and nothing else.
-    assert states[0]["line_items"] == states[1]["line_items"] != whole["line_items"]
-    assert states[0]["loads"] == states[1]["loads"]
-    assert [row[1] for row in states[0]["attributes"]] == [row[1] for row in states[1]["attributes"]]
-    assert len(states[0]["tables"]) == len(states[1]["tables"]) == len(whole["tables"])
-    for each in (undisturbed, product):
-        each.drop()
-
-
-def is_copying(product: Product) -> bool:
-    """Whether a load is putting rows into its table right now."""
-    return bool(
-        product.query(
-            """
-            select 1 from pg_stat_activity
-            where datname = current_database() and state <> 'idle' and query ~* '^copy ' and pid <> pg_backend_pid()
-            """
-        )
-    )
-
-
-def wait_until_alone(product: Product) -> None:
-    """The server notices a client's death when it next reads from it; until then the transaction is still open."""
-    deadline = time.monotonic() + 30
-    while product.query(
-        "select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-        " and backend_type = 'client backend'"
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
