@@ -34,7 +34,7 @@ class Fingerprints:
     """Hashes of column values, kept between groups. For one thread at a time."""
 
     def __init__(self) -> None:
-        self._cache: dict[str, dict[str, tuple[int, int]]] = {}
+        self._columns: dict[str, _Known] = {}
 
     def of_column(self, name: str, column: pa.ChunkedArray) -> np.ndarray:
         """What a column adds to each row's fingerprint.
@@ -46,36 +46,53 @@ class Fingerprints:
             uint64 of shape (rows, 2).
         """
         encoded = _encode(column)
-        values = encoded.dictionary.to_pylist()
-        hashes = np.zeros((len(values) + 1, 2), dtype=np.uint64)  # the last one is null's
-        cache = self._cache.setdefault(name, {})
-        if len(cache) > _MOST_CACHED:
-            cache.clear()
-        prefix = f"{name}\0"
-        for place, value in enumerate(values):
-            if value:
-                known = cache.get(value)
-                if known is None:
-                    digest = hashlib.blake2b(f"{prefix}{value}".encode(), digest_size=16).digest()
-                    known = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
-                    cache[value] = known
-                hashes[place] = known
+        known = self._columns.setdefault(name, _Known(name))
+        hashes = known.of_values(encoded.dictionary)
         indices = encoded.indices
-        if indices.null_count:
-            indices = pc.fill_null(indices, len(values))
-        places = indices.to_numpy()
-        return np.take(hashes, places, axis=0)
+        if indices.null_count:  # a dictionary that came from the file has no entry for null
+            indices = pc.fill_null(indices, len(hashes))
+            hashes = np.vstack([hashes, np.zeros((1, 2), dtype=np.uint64)])
+        return np.take(hashes, indices.to_numpy(), axis=0)
+
+
+class _Known:
+    """The values of one column that were met, and their hashes."""
+
+    def __init__(self, name: str):
+        self._prefix = f"{name}\0"
+        self._values = pa.array([], pa.string())
+        self._hashes = np.zeros((0, 2), dtype=np.uint64)
+
+    def of_values(self, values: pa.Array) -> np.ndarray:
+        """uint64 of shape (values, 2)."""
+        places = pc.index_in(values, self._values)
+        if places.null_count:
+            if len(self._values) > _MOST_CACHED:
+                self._values, self._hashes = self._values.slice(0, 0), self._hashes[:0]
+                places = pc.index_in(values, self._values)
+            new = values.filter(pc.is_null(places))
+            self._hashes = np.vstack([self._hashes, [self._hash(value) for value in new.to_pylist()]])
+            self._values = pa.concat_arrays([self._values, new])
+            places = pc.index_in(values, self._values)
+        return np.take(self._hashes, places.to_numpy(), axis=0)
+
+    def _hash(self, value: str | None) -> np.ndarray:
+        if not value:
+            return np.zeros(2, dtype=np.uint64)
+        digest = hashlib.blake2b(f"{self._prefix}{value}".encode(), digest_size=16).digest()
+        return np.frombuffer(digest, dtype=np.uint64)
 
 
 def _encode(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """One dictionary for all chunks."""
-    encoded = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return encoded.combine_chunks()
+    """One dictionary for all chunks; null is one of its entries, or an index that is null."""
+    if pa.types.is_dictionary(column.type):
+        return column.unify_dictionaries().combine_chunks()
+    return column.dictionary_encode(null_encoding="encode").combine_chunks()
 
 
 def count_values(column: pa.ChunkedArray) -> int:
     """Distinct values of a column, null not counted."""
-    return len(_encode(column).dictionary)
+    return len(pc.unique(_encode(column).indices))  # a file's dictionary may hold more than the group
 
 
 class Combinations:

@@ -2,49 +2,15 @@
 
 import gzip
 import json
-import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.databases import system_postgres
-from tests.simulated import Cloud, Delivery, Product, deliver, line_item, month_of, read_state, sole_error, write_csv
-
-
-@pytest.fixture(scope="module")
-def standing(create_product: Callable[..., Product], cloud: Cloud) -> Product:
-    """A product that has loaded October of a small report from a bucket, and whose next sync meets something bad."""
-    product = create_product(**cloud.variables)
-    report = cloud.bucket("standing") / "small"
-    deliver(report, "2026-10", {"a.csv.gz": write_csv([line_item()] * 3)})
-    loaded = product.run("cur", "--source", "s3://standing/small")
-    assert loaded.returncode == 0, loaded.stderr
-    return product
-
-
-@pytest.fixture
-def report(cloud: Cloud, standing: Product) -> Iterator[Path]:
-    """The report of `standing`, put back as it was at the end."""
-    folder = cloud.bucket("standing") / "small"
-    kept = folder.parent / "kept"
-    shutil.copytree(folder, kept)
-    yield folder
-    shutil.rmtree(folder)
-    kept.rename(folder)
-
-
-@pytest.fixture
-def unchanged(standing: Product) -> Iterator[Product]:
-    """`standing`, and at the end the certainty that its rows, sums, tables and ledger are what they were."""
-    before = read_state(standing)
-    yield standing
-    assert read_state(standing) == before
-
-
-def redeliver(report: Path, *rows: dict[str, str]) -> Delivery:
-    return deliver(report, "2026-10", {"a.csv.gz": write_csv(rows or [line_item()])}, assembly="second")
+from tests.ingest.deliveries import redeliver
+from tests.simulated import Cloud, Delivery, Product, deliver, line_item, month_of, sole_error, write_csv
 
 
 def cut_short(delivery: Delivery) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from ingest.cur.columns import CORE_COLUMNS, map_columns
 from tests.databases import Database, system_postgres
+from tests.ingest.delivered import AMOUNTS, open_files, sum_delivered, sum_stored
 from tests.real_data import find_real_data, lay_out_csv_report, lay_out_parquet_report
 from tests.simulated import Product
 from tests.simulated import create_product as create_product_on
@@ -150,6 +151,16 @@ def test_csv_sample(real: Product) -> None:
     assert sum(values[0] for values in sample.values()) == 1_281
     assert round(sample["Usage"][1], 6) == Decimal("1.602309")
     assert sample["Tax"][1] == Decimal("0.08")
+
+
+@pytest.mark.parametrize("period", ["2018-10", "2018-11", "2023-11"])
+def test_raw_totals_of_every_amount(real: Product, period: str) -> None:
+    """Rows and every amount with a typed column, by line item type, before any model has touched them."""
+    file = csv_file() if period == "2023-11" else parquet_files()[date.fromisoformat(f"{period}-01")]
+    expected = sum_delivered(open_files([file]))
+    filled = {name for totals in expected.values() for name, total in zip(AMOUNTS, totals[1:], strict=True) if total}
+    assert len(filled) >= (3 if period == "2023-11" else 10)
+    assert sum_stored(real, period) == expected
 
 
 # --- nothing of a delivery is lost -----------------------------------------------------------------------------------
