@@ -50,8 +50,8 @@ def read_groups(
         tell_position: called with the bytes of the file that are read so far.
 
     Yields:
-        Tables of about GROUP_ROWS rows. CSV: every column a string, null where the field is empty. Parquet: types as in
-        the file, text as dictionaries.
+        Tables of about GROUP_ROWS rows. CSV: every column a string, null where the field is empty, not yet known to be
+        UTF-8. Parquet: types as in the file, text as dictionaries.
 
     Raises:
         IngestError: the file can't be read to its end.
@@ -66,6 +66,8 @@ def read_groups(
         raise IngestError(f"{place}: the file ends in the middle of its compressed data; {remedy}") from error
     except (zlib.error, gzip_ng.BadGzipFile, zipfile.BadZipFile, NotImplementedError) as error:
         raise IngestError(f"{place}: not readable as {data_format} ({_flatten(error)}); {remedy}") from error
+    except UnicodeDecodeError as error:
+        raise IngestError(f"{place}: column names that aren't UTF-8; {remedy}") from error
     except (pa.ArrowException, OSError) as error:
         raise IngestError(f"{place}: {_flatten(error)}; {remedy}") from error
 
@@ -107,7 +109,11 @@ def _read_csv(
                 read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
                 parse_options=pa.csv.ParseOptions(newlines_in_values=True),
                 convert_options=pa.csv.ConvertOptions(
-                    column_types=text, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
+                    column_types=text,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                    check_utf8=False,  # of distinct values alone, by who takes them over
                 ),
             )
             for batch in reader:

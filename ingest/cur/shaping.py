@@ -117,6 +117,10 @@ class Shaper:
         if intervals is not None and intervals.null_count < len(intervals):
             told = _tell_other_intervals(intervals, typed.get(STARTS), typed.get(ENDS))
             if told.null_count < len(told):
+                try:
+                    told.validate(full=True)
+                except pa.ArrowInvalid as error:
+                    raise self._not_utf8(INTERVAL) from error
                 typed[INTERVAL] = told
         return typed
 
@@ -150,14 +154,18 @@ class Shaper:
     def _locate(self, name: str, kind: Kind, column: pa.ChunkedArray, error: Exception) -> IngestError:
         """The first value that can't be converted, by its row in the file."""
         wanted = NUMBER if kind == "number" else INSTANT
-        for place, value in enumerate(column):
+        for place, each in enumerate(column):
             try:
-                single = pa.array([value.as_py()])
+                value = each.as_py()
+            except UnicodeDecodeError:
+                return self._not_utf8(name)
+            try:
+                single = pa.array([value])
                 single.cast(_FROM_DOUBLE if pa.types.is_floating(single.type) else wanted)
             except (pa.ArrowException, TypeError, ValueError):
                 row = self._rows_before + place + 1
                 return IngestError(
-                    f"{self._place}: row {row:,}, column {self._header(name)}: '{value.as_py()}' is not "
+                    f"{self._place}: row {row:,}, column {self._header(name)}: '{value}' is not "
                     f"{_ARTICLES[kind]}; nothing of this month was loaded"
                 )
         return IngestError(f"{self._place}: column {self._header(name)}: {' '.join(str(error).split())}")
@@ -186,10 +194,13 @@ class Shaper:
         try:
             return self._fingerprints.of_column(name, column)
         except UnicodeDecodeError as error:
-            raise IngestError(
-                f"{self._place}: column {self._header(name)} holds text that isn't UTF-8; "
-                "sync again after AWS's next delivery"
-            ) from error
+            raise self._not_utf8(name) from error
+
+    def _not_utf8(self, name: str) -> IngestError:
+        return IngestError(
+            f"{self._place}: column {self._header(name)} holds text that isn't UTF-8; "
+            "sync again after AWS's next delivery"
+        )
 
     def _describe(self, taken: Mapping[str, pa.Array], ids: pa.Array) -> pa.Table:
         count = len(ids)
