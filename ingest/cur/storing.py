@@ -50,7 +50,7 @@ class AmountsTable:
 
     def append(self, amounts: "pa.Table") -> None:
         """Columns that are absent are null."""
-        self._cursor.adbc_ingest(self.name, amounts, mode="append", db_schema_name="raw")
+        self._cursor.copy(self.name, amounts)
 
     def finish(self) -> None:
         """Index and measure, while the pages are in memory."""
@@ -84,7 +84,7 @@ class AttributesTable:
         import pyarrow as pa  # takes a second: a sync with nothing to do needn't pay it
 
         if self._pending:
-            self._cursor.adbc_ingest("new_attributes", pa.concat_tables(self._pending), mode="append", temporary=True)
+            self._cursor.copy("new_attributes", pa.concat_tables(self._pending), is_temporary=True)
             self._pending, self._pending_rows = [], 0
 
     def finish(self) -> None:
