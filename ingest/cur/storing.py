@@ -54,6 +54,11 @@ class AmountsTable:
 
     def finish(self) -> None:
         """Index and measure, while the pages are in memory."""
+        # Rows stand nearly by the hour: a block range index finds a day as fast as a B-tree of 350 times its size, and
+        # takes a third of the time to build (docs/benchmarks.md).
+        self._cursor.execute(
+            f"create index on raw.{self.name} using brin (line_item_usage_start_date) with (pages_per_range = 32)"
+        )
         self._cursor.execute(f"analyze raw.{self.name}")
 
 
