@@ -20,14 +20,14 @@ def test_a_second_report_of_a_payer_is_refused_until_it_may_replace(product: Pro
         line_item(**OCTOBER, lineItem__UnblendedCost="2"),
         line_item(**OCTOBER, identity__LineItemId="b"),
     )
-    assert product.run("cur", "--source", str(first)).returncode == 0
+    assert product.call("cur", "--source", str(first)).returncode == 0
     before = read_state(product)
-    error = sole_error(product.run("cur", "--source", str(second)))
+    error = sole_error(product.call("cur", "--source", str(second)))
     assert "2026-10 of this payer is loaded already from" in error
     assert "--replace" in error
     assert read_state(product) == before
 
-    replaced = product.run("cur", "--source", str(second), "--replace")
+    replaced = product.call("cur", "--source", str(second), "--replace")
     assert replaced.returncode == 0, replaced.stderr
     assert product.query("select count(*), sum(line_item_unblended_cost) from raw.cur_line_items") == [
         (2, product.query("select 3.0000000001")[0][0])
@@ -42,17 +42,17 @@ def test_reports_of_two_payers_stand_side_by_side(product: Product, tmp_path: Pa
     manifest = next(theirs.glob("*/*-Manifest.json"))
     manifest.write_text(manifest.read_text().replace('"account": "012345678901"', '"account": "999999999999"'))
     for report in (ours, theirs):
-        assert product.run("cur", "--source", str(report)).returncode == 0
+        assert product.call("cur", "--source", str(report)).returncode == 0
     assert product.query("select count(*) from raw.cur_line_items") == [(2,)]
 
 
 def test_the_demo_and_a_real_account_never_mix(product: Product, tmp_path: Path) -> None:
     report = deliver_month(tmp_path / "report", line_item(**OCTOBER))
     demo = product.with_variables(TIEOUT_DATA_ORIGIN="demo")
-    assert demo.run("cur", "--source", str(report)).returncode == 0
+    assert demo.call("cur", "--source", str(report)).returncode == 0
     before = read_state(product)
     for command in (["cur", "--source", str(report)], ["cost-explorer"], ["cloudwatch"]):
-        error = sole_error(product.run(*command))
+        error = sole_error(product.call(*command))
         assert "holds the demo's data" in error
         assert "make clean" in error
     assert read_state(product) == before
@@ -63,7 +63,7 @@ def test_a_row_with_nothing_but_core_columns_is_kept(product: Product, tmp_path:
     bare = line_item(**OCTOBER, identity__LineItemId="bare", product__region="")
     quoted = line_item(**OCTOBER, identity__LineItemId="quoted", product__region='a "b"\\c, d')
     report = deliver_month(tmp_path / "report", line_item(**OCTOBER), bare, quoted)
-    loaded = product.run("cur", "--source", str(report))
+    loaded = product.call("cur", "--source", str(report))
     assert loaded.returncode == 0, loaded.stderr
     assert product.query(
         """

@@ -1,0 +1,55 @@
+"""What tests of ingest share: a month that stands, whose next sync meets something bad."""
+
+import functools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from botocore.loaders import JSONFileLoader
+
+from tests.simulated import Cloud, Product, deliver, line_item, read_state, write_csv
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_reads_its_files_once() -> Iterator[None]:
+    """Each sync opens a session of its own, and botocore's descriptions of AWS take half of a small one's time."""
+    real = JSONFileLoader.load_file
+
+    @functools.cache
+    def load(path: str) -> object:
+        return real(JSONFileLoader(), path)
+
+    with mock.patch.object(JSONFileLoader, "load_file", lambda _, path: load(path)):
+        yield
+
+
+@pytest.fixture(scope="module")
+def standing(create_product: Callable[..., Product], cloud: Cloud) -> Product:
+    """A product that has loaded October of a small report from a bucket, and whose next sync meets something bad."""
+    product = create_product(**cloud.variables)
+    report = cloud.bucket("standing") / "small"
+    deliver(report, "2026-10", {"a.csv.gz": write_csv([line_item()] * 3)})
+    loaded = product.call("cur", "--source", "s3://standing/small")
+    assert loaded.returncode == 0, loaded.stderr
+    return product
+
+
+@pytest.fixture
+def report(cloud: Cloud, standing: Product) -> Iterator[Path]:
+    """The report of `standing`, put back as it was at the end."""
+    folder = cloud.bucket("standing") / "small"
+    kept = folder.parent / "kept"
+    shutil.copytree(folder, kept)
+    yield folder
+    shutil.rmtree(folder)
+    kept.rename(folder)
+
+
+@pytest.fixture
+def unchanged(standing: Product) -> Iterator[Product]:
+    """`standing`, and at the end the certainty that its rows, sums, tables and ledger are what they were."""
+    before = read_state(standing)
+    yield standing
+    assert read_state(standing) == before
