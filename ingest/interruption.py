@@ -11,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from ingest.errors import IngestError
+
 _PREFIX = "tieout-"
 _LOCK = "lock"
 _made: set[Path] = set()
@@ -42,7 +44,10 @@ def end_at_signals() -> None:
 def temporary_folder() -> Iterator[Path]:
     """A folder that is removed at the end; where the process is killed, by the next one that asks for such a folder."""
     remove_leftovers()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    except OSError as error:
+        raise IngestError(f"{tempfile.gettempdir()}: {error.strerror}; set TMPDIR to a folder with space") from error
     _made.add(folder)
     with (folder / "unlocked").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,6 +1,7 @@
 """Files of a delivery, in S3 or in a local folder of the same layout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,11 +51,20 @@ def open_store(source: str) -> ObjectStore:
 
         return S3Store(bucket, prefix.strip("/"))
     folder = Path(source)
-    if not folder.is_dir():
-        raise IngestError(
-            f"{source}: no such folder; use s3://bucket/prefix/report or a local folder of the same layout"
-        )
-    return FolderStore(folder.resolve())
+    with _readable(folder):
+        if not folder.is_dir():
+            raise IngestError(
+                f"{source}: no such folder; use s3://bucket/prefix/report or a local folder of the same layout"
+            )
+        return FolderStore(folder.resolve())
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IngestError(f"{error.filename or path}: {error.strerror}; give this user the right to read it") from error
 
 
 def split_uri(key: str, bucket: str) -> tuple[str, str]:
@@ -76,16 +86,18 @@ class FolderStore:
     def list_folders(self, prefix: str) -> list[str]:
         """Keys (ending in /) of the folders directly under `prefix`."""
         folder = self.root / prefix
-        if not folder.is_dir():
-            return []
-        return sorted(f"{prefix}{child.name}/" for child in folder.iterdir() if child.is_dir())
+        with _readable(folder):
+            if not folder.is_dir():
+                return []
+            return sorted(f"{prefix}{child.name}/" for child in folder.iterdir() if child.is_dir())
 
     def list_files(self, prefix: str) -> list[StoredObject]:
         """Files directly under `prefix`, not below."""
         folder = self.root / prefix
-        if not folder.is_dir():
-            return []
-        return [self._describe(child) for child in sorted(folder.iterdir()) if child.is_file()]
+        with _readable(folder):
+            if not folder.is_dir():
+                return []
+            return [self._describe(child) for child in sorted(folder.iterdir()) if child.is_file()]
 
     def _describe(self, path: Path) -> StoredObject:
         status = path.stat()
@@ -95,7 +107,8 @@ class FolderStore:
 
     def read(self, key: str) -> bytes:
         """A small file whole."""
-        return (self.root / key).read_bytes()
+        with _readable(self.root / key):
+            return (self.root / key).read_bytes()
 
     def fetch(self, file: StoredObject, target: Path, tell: Callable[[int], object]) -> None:
         """Make the file readable at `target`.
@@ -107,7 +120,6 @@ class FolderStore:
         if not path.is_file() or self._describe(path) != file:
             raise IngestError(f"{path}: replaced while it was read; sync again")
         target.symlink_to(path)
-        tell(file.byte_count)
 
     def find(self, delivered_key: str) -> StoredObject:
         """The file that a manifest names by its full key in the bucket: the longest tail of it that exists here.

@@ -38,11 +38,16 @@ class Progress:
     row_count: int = 0
     files_done: int = 0
     _positions: dict[int, int] = field(default_factory=dict)
+    _fetched: dict[int, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def tell_position(self, file_number: int, byte_count: int) -> None:
         """So many bytes of a file are worked up."""
         self._positions[file_number] = byte_count
+
+    def tell_fetched(self, file_number: int, byte_count: int) -> None:
+        """So many bytes of a file have arrived."""
+        self._fetched[file_number] = byte_count
 
     def add_rows(self, row_count: int) -> None:
         """So many more rows are stored."""
@@ -57,15 +62,20 @@ class Progress:
 
     @property
     def bytes_done(self) -> int:
-        """Of all files, compressed."""
-        return sum(list(self._positions.values()))
+        """Of all files, compressed: worked up, or, as long as nothing is, arrived."""
+        return sum(list(self._positions.values())) or sum(list(self._fetched.values()))
+
+    @property
+    def phase_now(self) -> str:
+        """The phase, told apart from waiting for the first file."""
+        return "downloading" if self._fetched and not self._positions and self.phase == "reading" else self.phase
 
     def describe(self) -> str:
         """Where it stands, in one line."""
         seconds = (datetime.now(UTC) - self.started_at).total_seconds()
         return describe_progress(
             self.partition_key,
-            self.phase,
+            self.phase_now,
             (self.files_done, self.file_count),
             (self.bytes_done, self.byte_count),
             self.row_count,
@@ -125,7 +135,7 @@ class Progress:
                 self.load_id,
                 self.source_name,
                 self.partition_key,
-                self.phase,
+                self.phase_now,
                 self.file_count,
                 self.files_done,
                 self.byte_count,
@@ -153,7 +163,7 @@ def describe_progress(
     """
     done, whole = byte_counts
     rate = done / seconds if seconds > 0 else 0.0
-    remaining = f", {(whole - done) / rate:,.0f} s left" if rate and phase == "reading" else ""
+    remaining = f", {(whole - done) / rate:,.0f} s left" if rate and phase in ("downloading", "reading") else ""
     return (
         f"{partition_key}: {phase}, {files[0]} of {files[1]} files, {done / 1e6:,.0f} of {whole / 1e6:,.0f} MB, "
         f"{row_count:,} rows, {rate / 1e6:,.1f} MB/s{remaining}"

@@ -49,7 +49,7 @@ create table if not exists raw.cur_line_item_amounts (
     attributes_id integer not null,         -- with load_id: which raw.cur_attributes describe it
     line_item_usage_start_date timestamptz,
     line_item_usage_end_date timestamptz,
-    identity_time_interval text,            -- null: start/end of the usage (raw.cur_line_items spells it)
+    identity_time_interval text,            -- null: start/end of the usage (raw.cur_line_items spells it); '': none
     line_item_usage_amount numeric,
     line_item_normalized_usage_amount numeric,
     line_item_unblended_cost numeric,
@@ -115,10 +115,12 @@ begin
         amounts.file_number,
         amounts.attributes_id,
         attributes.identity_line_item_id,
-        coalesce(
-            amounts.identity_time_interval,
-            to_char(amounts.line_item_usage_start_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z/"')
-            || to_char(amounts.line_item_usage_end_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        nullif(
+            coalesce(
+                amounts.identity_time_interval,
+                to_char(amounts.line_item_usage_start_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z/"')
+                || to_char(amounts.line_item_usage_end_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            ), ''
         ) as identity_time_interval,
         attributes.bill_invoice_id,
         attributes.bill_billing_entity,
@@ -228,7 +230,7 @@ create unlogged table if not exists raw.load_progress (
     load_id bigint primary key,
     source_name text not null,
     partition_key text not null,
-    phase text not null,                    -- reading, checking, putting in place
+    phase text not null,                    -- downloading, reading, checking, putting in place
     file_count integer not null,
     files_done integer not null,
     byte_count bigint not null,             -- as delivered, compressed

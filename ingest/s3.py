@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ingest.aws import CONNECTION_ERRORS, explained, open_account
 from ingest.errors import IngestError
@@ -54,10 +54,21 @@ class S3Store:
         ]
 
     def read(self, key: str) -> bytes:
-        """A small file whole."""
-        with explained(f"{self.uri}/{key}"):
-            self.request_count += 1
-            return self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
+        """A small file whole.
+
+        Raises:
+            IngestError: it can't be had, or the connection breaks again and again.
+        """
+        place = f"{self.uri}/{key}"
+        waits = iter(_WAITS_SECONDS)
+        while True:
+            with explained(place):
+                self.request_count += 1
+                body = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"]
+            try:
+                return bytes(body.read())
+            except CONNECTION_ERRORS as error:
+                _wait_or_give_up(place, " ".join(str(error).split()), waits)
 
     def fetch(self, file: StoredObject, target: Path, tell: Callable[[int], object]) -> None:
         """Copy a file to `target`; where the connection breaks, go on from there.
@@ -72,11 +83,11 @@ class S3Store:
         place = f"{self.uri}/{file.key}"
         arrived = 0
         waits = iter(_WAITS_SECONDS)
-        with target.open("wb") as out:
+        with target.open("wb", buffering=0) as out:
             while True:
                 try:
                     for chunk in self._stream(file, place, arrived):
-                        out.write(chunk)
+                        _keep(out, chunk, place)
                         arrived += len(chunk)
                         tell(arrived)
                     if arrived == file.byte_count:
@@ -84,14 +95,9 @@ class S3Store:
                     reason = f"{arrived:,} of {file.byte_count:,} bytes came"
                 except CONNECTION_ERRORS as error:
                     reason = " ".join(str(error).split())
-                wait = next(waits, None)
-                if wait is None or arrived > file.byte_count:
-                    raise IngestError(
-                        f"{place}: the connection broke {len(_WAITS_SECONDS) + 1} times ({reason}); "
-                        "check the network and sync again"
-                    )
-                _log.info("%s: %s; going on in %.1f s", place, reason, wait)
-                time.sleep(wait)
+                if arrived > file.byte_count:
+                    raise IngestError(f"{place}: replaced while it was read; sync again")
+                _wait_or_give_up(place, reason, waits)
 
     def _stream(self, file: StoredObject, place: str, first: int) -> Iterator[bytes]:
         """The file's bytes from the `first` on. Errors of the connection are boto3's own."""
@@ -137,3 +143,23 @@ class S3Store:
             answer["ETag"].strip('"'),
             answer["LastModified"],
         )
+
+
+def _wait_or_give_up(place: str, reason: str, waits: Iterator[float]) -> None:
+    wait = next(waits, None)
+    if wait is None:
+        raise IngestError(
+            f"{place}: the connection broke {len(_WAITS_SECONDS) + 1} times ({reason}); "
+            "check the network and sync again"
+        )
+    _log.info("%s: %s; going on in %.1f s", place, reason, wait)
+    time.sleep(wait)
+
+
+def _keep(out: IO[bytes], chunk: bytes, place: str) -> None:
+    try:
+        out.write(chunk)
+    except OSError as error:
+        raise IngestError(
+            f"{place}: can't be kept in {out.name} ({error.strerror}); free space, or set TMPDIR to another folder"
+        ) from error

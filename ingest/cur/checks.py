@@ -1,9 +1,9 @@
 """What a load holds once it is stored, and what isn't put in place. Measured in the database, on what really stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # A delivery holds the whole month to date, so a month grows; restatements move a few lines. One that loses more than
 # this share of its rows, or of the cost of its positive lines, is taken for broken unless a person says otherwise.
 MOST_SHRINKING = Decimal("0.2")
+_DIGITS = 200
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,21 @@ class Facts:
     @property
     def unblended_cost(self) -> Decimal:
         """Of all types."""
-        return sum((each.unblended_cost or Decimal(0) for each in self.line_item_types.values()), Decimal(0))
+        return add_exactly(each.unblended_cost or Decimal(0) for each in self.line_item_types.values())
+
+
+def add_exactly(amounts: Iterable[Decimal]) -> Decimal:
+    """Python's own sum keeps 28 digits."""
+    with localcontext(prec=_DIGITS):
+        return sum(amounts, Decimal(0))
+
+
+def spell_exactly(amount: Decimal | None) -> str | None:
+    """Without exponent and trailing zeros."""
+    if amount is None:
+        return None
+    with localcontext(prec=_DIGITS):
+        return f"{amount.normalize():f}"
 
 
 def measure(connection: psycopg.Connection[Any], load_id: int, workers: Sequence[int]) -> Facts:
@@ -95,7 +110,7 @@ def measure(connection: psycopg.Connection[Any], load_id: int, workers: Sequence
         line_item_types={str(row[0]): TypeFacts(row[1], row[2]) for row in rows},
         payer_account_ids=sorted({payer for row in rows for payer in row[6] if payer is not None}),
         uninvoiced_row_count=sum(row[4] for row in rows),
-        positive_cost=sum((row[3] for row in rows), Decimal(0)),
+        positive_cost=add_exactly(row[3] for row in rows),
         used_until_at=max((row[5] for row in rows if row[5] is not None), default=None),
     )
 

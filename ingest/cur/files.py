@@ -121,7 +121,7 @@ def _read_csv(
                 yield batch
         except pa.ArrowInvalid as error:
             raise IngestError(
-                f"{place}: {_name_column(str(error), headers)}; nothing of this month was loaded"
+                f"{place}: {_count_from_the_first(_name_column(str(error), headers))}; nothing of this month was loaded"
             ) from error
 
 
@@ -138,6 +138,8 @@ def _open_csv(path: Path, place: str, data_format: DataFormat, stack: ExitStack)
         raise IngestError(
             f"{place}: a zip of {len(members)} files, and AWS puts one into each; export the report again"
         )
+    if archive.getinfo(members[0]).flag_bits & 1:
+        raise IngestError(f"{place}: not readable as {data_format} (it is encrypted); export the report again")
     return file, stack.enter_context(archive.open(members[0]))
 
 
@@ -168,6 +170,11 @@ def _name_column(message: str, headers: Sequence[str]) -> str:
     if found is None:
         return " ".join(message.split())
     return f"column {headers[int(found[1])]}: {found[2]}"
+
+
+def _count_from_the_first(message: str) -> str:
+    """Arrow counts the header as a row; people count rows, as every other message here does."""
+    return re.sub(r"Row #(\d+)", lambda found: f"row {int(found[1]) - 1}", message)
 
 
 # --- Parquet ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ next sync drops what the killed one left.
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ import psycopg
 
 from ingest import ledger
 from ingest.cur import checks, planning, storing
-from ingest.cur.manifests import Manifest, ManifestFile, list_manifests, read_manifest
+from ingest.cur.manifests import Manifest, ManifestFile, find_period, list_manifests, read_manifest
 from ingest.cur.planning import SOURCE_NAME, CurrentLoad
 from ingest.database import connect, describe_server
 from ingest.errors import IngestError
@@ -88,25 +88,48 @@ def sync_report(
     ledger.refuse_other_origin()
     sources = [source] if isinstance(source, str) else list(source)
     loads = planning.read_loads()
-    results: list[PeriodResult] = []
-    found: list[_Found] = []
-    for each in sources:
-        store = open_store(each)
-        for listed in list_manifests(store):
-            try:
-                found.append(_identify(store, listed, loads))
-            except IngestError as error:
-                results.append(PeriodResult(listed.file.key, "failed", error=str(error)))
-    chosen = _choose(found, periods, sources, now or datetime.now(UTC))
+    moving = planning.find_moving_periods(now or datetime.now(UTC))
+    asked = {moving.get(period, period) for period in periods} if periods else None
+    found, failed = _survey(sources, loads)
+    results = [result for period, result in failed if asked is None or period is None or period in asked]
+    known = {each.period for each in found} | {period for period, _ in failed if period is not None}
+    for period in periods or []:
+        # A source that can't be read may well have it.
+        if period not in known and period not in moving and all(broken is not None for broken, _ in failed):
+            raise IngestError(
+                f"{', '.join(sources)}: no delivery for {period}; delivered are {', '.join(sorted(known))}"
+            )
     with _opened() as connection:
         for load_id in storing.drop_leftovers(connection):
             _log.info("load %d was killed; its tables are dropped", load_id)
         for delivery in sorted(found, key=lambda each: (each.period, each.partition_key), reverse=True):
-            if delivery.period in chosen:
+            if asked is None or delivery.period in asked:
                 results.append(_sync_period(connection, delivery, is_replacing, is_forced))
-    if periods is None:
-        results += _find_missing(found, loads)
+    if asked is None:
+        results += _find_missing(found, loads, known)
     return results
+
+
+def _survey(
+    sources: Sequence[str], loads: Sequence[CurrentLoad]
+) -> tuple[list[_Found], list[tuple[str | None, PeriodResult]]]:
+    """What the sources deliver, and what of them can't be read: the period, or None for a whole source."""
+    found: list[_Found] = []
+    failed: list[tuple[str | None, PeriodResult]] = []
+    for source in sources:
+        try:
+            store = open_store(source)
+            manifests = list_manifests(store)
+        except IngestError as error:
+            failed.append((None, PeriodResult(source, "failed", error=str(error))))
+            continue
+        for listed in manifests:
+            try:
+                found.append(_identify(store, listed, loads))
+            except IngestError as error:
+                key = listed.file.key
+                failed.append((find_period(key), PeriodResult(key, "failed", error=str(error))))
+    return found, failed
 
 
 def _identify(store: ObjectStore, listed: ManifestFile, loads: Sequence[CurrentLoad]) -> _Found:
@@ -116,21 +139,12 @@ def _identify(store: ObjectStore, listed: ManifestFile, loads: Sequence[CurrentL
     return _Found(store, manifest.period, manifest.owner_account_id, manifest.partition_key, manifest)
 
 
-def _choose(found: Sequence[_Found], periods: list[str] | None, sources: Sequence[str], now: datetime) -> set[str]:
-    delivered = {each.period for each in found}
-    if not periods:
-        return delivered
-    moving = planning.find_moving_periods(now)
-    for period in periods:
-        if period not in delivered and period not in moving:
-            raise IngestError(
-                f"{', '.join(sources)}: no delivery for {period}; delivered are {', '.join(sorted(delivered))}"
-            )
-    return {moving.get(period, period) for period in periods}
+def _find_missing(found: Sequence[_Found], loads: Sequence[CurrentLoad], known: set[str]) -> list[PeriodResult]:
+    """Months that neither a source nor the database has, between the first and the last of an owner's.
 
-
-def _find_missing(found: Sequence[_Found], loads: Sequence[CurrentLoad]) -> list[PeriodResult]:
-    """Months that neither a source nor the database has, between the first and the last of an owner's."""
+    Args:
+        known: periods that are delivered, if only in a form that can't be read: their failure is told already.
+    """
     months: dict[str, set[str]] = {each.owner: set() for each in found}
     for each in found:
         months[each.owner].add(each.period)
@@ -145,6 +159,7 @@ def _find_missing(found: Sequence[_Found], loads: Sequence[CurrentLoad]) -> list
         )
         for owner, periods in sorted(months.items())
         for period in planning.find_gaps(periods)
+        if period not in known
     ]
 
 
@@ -216,12 +231,10 @@ def _load_period(
             load.request_count = store.request_count - requests_before
             checks.refuse_other_kinds(manifest, read.files, planning.read_loads(), is_forced)
             facts = checks.measure(connection, load.load_id, sorted(read.files_of_tables))
-            states = checks.read_states(connection)
-            _fill_ledger_row(load, manifest, read.files, facts, current, states)
+            _fill_ledger_row(load, manifest, read.files, facts)
             checks.refuse_lost_rows(manifest, sum(file.row_count for file in read.files), facts)
-            checks.refuse_shrinking(manifest, facts, current, is_forced)
             progress.phase = "putting in place"
-            _put_in_place(connection, load, manifest, read.files_of_tables, current, is_replacing)
+            _put_in_place(connection, load, manifest, read.files_of_tables, facts, current, (is_replacing, is_forced))
             is_in_place = True
     finally:
         if not is_in_place and not connection.closed:
@@ -236,11 +249,13 @@ def _put_in_place(
     load: ledger.Load,
     manifest: Manifest,
     files_of_tables: dict[int, list[int]],
+    facts: checks.Facts,
     current: Sequence[CurrentLoad],
-    is_replacing: bool,
+    permissions: tuple[bool, bool],
 ) -> None:
     """The one transaction that changes what people read. Where somebody reads for long, it is tried again and again."""
     cursor = psycopg.RawCursor(connection)
+    is_replacing, is_forced = permissions
     is_told = False
     while True:
         try:
@@ -252,7 +267,12 @@ def _put_in_place(
                         "and the bill would count twice; load one report per payer, or take the other's place with "
                         "--replace"
                     )
-                replaced = [*(each.load_id for each in current), *(load_id for load_id, _ in others)]
+                others_ids = {load_id for load_id, _ in others}
+                before = [*current, *(each for each in planning.read_loads() if each.load_id in others_ids)]
+                checks.refuse_shrinking(manifest, facts, before, is_forced)
+                load.statistics["has_reopened"] = checks.has_reopened(facts, before, checks.read_states(connection))
+                load.statistics["replaced"] = _describe_replaced(before)
+                replaced = [each.load_id for each in before]
                 storing.put_in_place(connection, load.load_id, files_of_tables, replaced)
                 ledger.retire_loads(cursor, replaced)
                 ledger.record_load(cursor, load)
@@ -268,19 +288,17 @@ def _fill_ledger_row(
     load: ledger.Load,
     manifest: Manifest,
     files: Sequence[Any],
-    facts: "checks.Facts",
-    current: Sequence[CurrentLoad],
-    states: Mapping[int, str],
+    facts: checks.Facts,
 ) -> None:
     load.row_count = facts.row_count
     load.data_until_at = facts.used_until_at
     load.statistics = {
         "line_item_types": {
-            name: {"row_count": each.row_count, "unblended_cost": _spell(each.unblended_cost)}
+            name: {"row_count": each.row_count, "unblended_cost": checks.spell_exactly(each.unblended_cost)}
             for name, each in facts.line_item_types.items()
         },
-        "unblended_cost": _spell(facts.unblended_cost),
-        "positive_cost": _spell(facts.positive_cost),
+        "unblended_cost": checks.spell_exactly(facts.unblended_cost),
+        "positive_cost": checks.spell_exactly(facts.positive_cost),
         "payer_account_ids": facts.payer_account_ids,
         "period_start_at": manifest.period_start_at.isoformat(),
         "period_end_at": manifest.period_end_at.isoformat(),
@@ -296,19 +314,19 @@ def _fill_ledger_row(
             for each in files
         ],
         "column_kinds": {name: kind for each in files for name, kind in each.kinds.items()},
-        "has_reopened": checks.has_reopened(facts, current, states),
     }
-    if current:
-        before = current[0]
-        load.statistics["replaced"] = {
-            "load_id": before.load_id,
-            "row_count": before.row_count,
-            "unblended_cost": before.statistics.get("unblended_cost"),
-        }
 
 
-def _spell(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount.normalize():f}"
+def _describe_replaced(before: Sequence[CurrentLoad]) -> dict[str, Any] | None:
+    """What stood in the month's place, for the ledger."""
+    if not before:
+        return None
+    costs = [each.statistics.get("unblended_cost") for each in before]
+    return {
+        "load_id": before[0].load_id,
+        "row_count": sum(each.row_count for each in before),
+        "unblended_cost": checks.spell_exactly(checks.add_exactly(Decimal(cost) for cost in costs if cost is not None)),
+    }
 
 
 def _find_other_reports(cursor: Any, load: ledger.Load, manifest: Manifest) -> list[tuple[int, str]]:

@@ -172,15 +172,15 @@ def _check_files(manifest: Manifest) -> None:
     if len(set(manifest.data_keys)) != len(manifest.data_keys):
         raise IngestError(f"{manifest.place}: the manifest names a file twice; {remedy}")
     for key in manifest.data_keys:
-        other = _period_of(key)
+        other = find_period(key)
         if other not in (None, manifest.period):
             raise IngestError(
                 f"{manifest.place}: the manifest of {manifest.period} names a file of {other}, {key}; {remedy}"
             )
 
 
-def _period_of(key: str) -> str | None:
-    """The billing period that a data file's folder speaks of; None where it doesn't."""
+def find_period(key: str) -> str | None:
+    """The billing period that a file's folder speaks of; None where it doesn't."""
     if found := re.search(r"(?:^|/)(\d{4})(\d{2})\d{2}-\d{8}/", key):
         return f"{found[1]}-{found[2]}"
     if found := re.search(r"(?:^|/)year=(\d{4})/month=(\d{1,2})/", key):

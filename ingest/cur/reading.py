@@ -144,7 +144,7 @@ class DeliveryReader:
         if read.file.byte_count == 0:
             raise IngestError(f"{place}: the file is empty; sync again after AWS's next delivery")
         path = folder / str(read.number)
-        self._store.fetch(read.file, path, lambda _: None)
+        self._store.fetch(read.file, path, lambda arrived: self._progress.tell_fetched(read.number, arrived))
         return path
 
     def _store_file(self, read: FileRead, path: Path, table: AmountsTable, fingerprints: Fingerprints) -> None:

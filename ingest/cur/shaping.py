@@ -1,9 +1,11 @@
 """A group of delivered rows as what is stored: amounts row by row, and what describes them once per combination."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from ingest.cur.columns import (
     ENDS,
     INTERVAL,
     MAP_COLUMNS,
+    PERIOD_ENDS,
     PERIOD_STARTS,
     ROW_ATTRIBUTES,
     STARTS,
@@ -41,7 +44,12 @@ _VALUES_PER_ROW = 0.25
 
 
 # With what describes a row, these tell it from every other row.
-_TELLING_APART = (STARTS, ENDS, "line_item_usage_amount", "line_item_unblended_cost")
+_TELLING_APART = {
+    STARTS: INSTANT,
+    ENDS: INSTANT,
+    "line_item_usage_amount": NUMBER,
+    "line_item_unblended_cost": NUMBER,
+}
 
 
 @dataclass(frozen=True)
@@ -85,10 +93,7 @@ class Shaper:
         fingerprints = np.zeros((group.num_rows, 2), dtype=np.uint64)
         for name, column in describing.items():
             fingerprints += self._fingerprint(name, column)
-        contents = contents_fingerprint(
-            fingerprints,
-            {name: amounts[name] for name in _TELLING_APART if name in amounts},
-        )
+        contents = self._fingerprint_contents(fingerprints, amounts)
         varying = _find_varying(fingerprints, describing)
         for name in varying:
             fingerprints -= self._fingerprint(name, describing[name])
@@ -101,9 +106,25 @@ class Shaper:
         if len(numbered.new_rows):
             rows = pa.array(numbered.new_rows)
             taken = {name: _take(column, rows) for name, column in describing.items() if name not in varying}
+            for name in (PERIOD_STARTS, PERIOD_ENDS):
+                if name in taken:  # typed where its row can still be named
+                    taken[name] = self._convert(name, columns[name]).take(rows).combine_chunks()
             attributes = self._describe(taken, pa.array(numbered.new_ids))
         self._rows_before += group.num_rows
         return Shaped(pa.table(amounts), attributes, contents)
+
+    def _fingerprint_contents(
+        self, fingerprints: np.ndarray, amounts: Mapping[str, pa.ChunkedArray]
+    ) -> tuple[int, int]:
+        """Of the group's rows, wherever the groups of their file end: what is absent is null in all rows."""
+        if INTERVAL in amounts:
+            fingerprints = fingerprints + self._fingerprint(INTERVAL, amounts[INTERVAL])
+        count = len(fingerprints)
+        telling = {
+            name: amounts[name] if name in amounts else pa.chunked_array([pa.nulls(count, kind)])
+            for name, kind in _TELLING_APART.items()
+        }
+        return contents_fingerprint(fingerprints, telling)
 
     # --- amounts and instants ---
 
@@ -113,15 +134,13 @@ class Shaper:
             column = columns.get(name)
             if column is not None and column.null_count < len(column):
                 typed[name] = self._convert(name, column)
-        intervals = columns.get(INTERVAL)
-        if intervals is not None and intervals.null_count < len(intervals):
-            told = _tell_other_intervals(intervals, typed.get(STARTS), typed.get(ENDS))
-            if told.null_count < len(told):
-                try:
-                    told.validate(full=True)
-                except pa.ArrowInvalid as error:
-                    raise self._not_utf8(INTERVAL) from error
-                typed[INTERVAL] = told
+        told = _tell_other_intervals(columns.get(INTERVAL), columns[STARTS], typed.get(STARTS), typed.get(ENDS))
+        if told.null_count < len(told):
+            try:
+                told.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise self._not_utf8(INTERVAL) from error
+            typed[INTERVAL] = told
         return typed
 
     def _convert(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -159,14 +178,16 @@ class Shaper:
                 value = each.as_py()
             except UnicodeDecodeError:
                 return self._not_utf8(name)
+            if value == "":
+                continue  # null, in Parquet
             try:
                 single = pa.array([value])
                 single.cast(_FROM_DOUBLE if pa.types.is_floating(single.type) else wanted)
             except (pa.ArrowException, TypeError, ValueError):
                 row = self._rows_before + place + 1
                 return IngestError(
-                    f"{self._place}: row {row:,}, column {self._header(name)}: '{value}' is not "
-                    f"{_ARTICLES[kind]}; nothing of this month was loaded"
+                    f"{self._place}: row {row:,}, column {self._header(name)}: '{value}' {_explain(kind, value)}; "
+                    "nothing of this month was loaded"
                 )
         return IngestError(f"{self._place}: column {self._header(name)}: {' '.join(str(error).split())}")
 
@@ -210,7 +231,7 @@ class Shaper:
                 kind = CORE_COLUMNS[name]
                 described[name] = pa.nulls(count, INSTANT if kind == "instant" else pa.string())
             elif CORE_COLUMNS[name] == "instant":
-                described[name] = self._convert(name, pa.chunked_array([taken[name]])).combine_chunks()
+                described[name] = taken[name]
             else:
                 described[name] = _clean(_empty_to_null(taken[name]))
         self._refuse_other_period(described[PERIOD_STARTS])
@@ -226,6 +247,17 @@ class Shaper:
                     f"{self._place}: rows of {found} in the delivery of {self._period_start_at:%Y-%m}; "
                     "nothing of this month was loaded: sync again after AWS's next delivery"
                 )
+
+
+def _explain(kind: Kind, value: object) -> str:
+    """What is wrong with a value that can't be converted."""
+    if kind == "number":
+        try:
+            if Decimal(str(value)).is_finite():
+                return "has more digits than are kept: 20 before the point, 18 decimals"
+        except InvalidOperation:
+            pass
+    return f"is not {_ARTICLES[kind]}"
 
 
 _ARTICLES: dict[Kind, str] = {"text": "text", "number": "a number", "instant": "a time"}
@@ -282,10 +314,21 @@ def _convert_doubles(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _tell_other_intervals(
-    intervals: pa.ChunkedArray, starts: pa.ChunkedArray | None, ends: pa.ChunkedArray | None
+    intervals: pa.ChunkedArray | None,
+    rows: pa.ChunkedArray,
+    starts: pa.ChunkedArray | None,
+    ends: pa.ChunkedArray | None,
 ) -> pa.ChunkedArray:
-    """The time intervals as text where they aren't `start/end` of the usage, else null: the view spells those."""
-    text = _clean(_empty_to_null(_flatten_chunks(intervals)))
+    """The time intervals as text where they aren't `start/end` of the usage; else null: the view spells those.
+
+    Empty text where none is delivered.
+
+    Args:
+        rows: any column, for their number.
+    """
+    if intervals is None or intervals.null_count == len(intervals):
+        return pa.chunked_array([pa.repeat(pa.scalar(""), len(rows))])
+    text = _clean(pc.fill_null(_flatten_chunks(intervals), ""))
     if starts is None or ends is None:
         return pa.chunked_array([text])
     spelled = [_convert_distinct(column, _spell_instants) for column in (starts, ends)]
@@ -361,16 +404,19 @@ def _flatten(name: str, text: str, taken: frozenset[str]) -> str:
 
 
 def _spell(text: str) -> str:
-    return json.dumps(text.replace("\0", "\ufffd"), ensure_ascii=False)
+    # PostgreSQL stores neither U+0000 nor half a surrogate pair.
+    return json.dumps(re.sub("[\0\ud800-\udfff]", "\ufffd", text), ensure_ascii=False)
 
 
 def _spell_map(column: pa.MapArray) -> pa.Array:
     """A Parquet map as JSON text, as Data Exports spell it in CSV. A member without a value is empty text."""
     values = _escape(pc.fill_null(column.items.cast(pa.string()), ""))
     members = pc.binary_join_element_wise('"', _escape(column.keys), '":"', values, '"', "")
-    # A slice's keys and items are those of its rows alone, while its offsets count from the array's beginning.
+    # A slice's offsets count from the array's beginning; its keys and items are the whole array's in some versions of
+    # Arrow, and those of its rows alone in others.
     offsets = column.offsets
-    offsets = pc.subtract(offsets, offsets[0]) if len(offsets) else offsets
+    if len(offsets) and len(members) < offsets[-1].as_py():
+        offsets = pc.subtract(offsets, offsets[0])
     lists = pa.ListArray.from_arrays(offsets, members)
     spelled = pc.binary_join_element_wise("{", pc.binary_join(lists, ","), "}", "")
     return pc.if_else(pc.is_null(column), pa.scalar(None, pa.string()), spelled)

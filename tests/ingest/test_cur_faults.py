@@ -170,7 +170,6 @@ def test_a_file_that_never_comes_whole_is_told(
     assert line.startswith(f"error: {FILE}: the connection broke 6 times (")
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a manifest whose body is cut off isn't asked for again")
 def test_a_manifest_that_was_cut_off_is_read_again(passing: Product, fault: Callable[..., None]) -> None:
     fault("truncate", path=MANIFEST_PATH, times=1)
     assert sync(passing, SOURCE) == LOADED
@@ -230,7 +229,6 @@ def test_a_local_file_that_changes_before_it_is_read(tmp_path: Path) -> None:
 # --- the machine's own disk ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, raises=PermissionError, reason="defect: ends in a traceback")
 @pytest.mark.parametrize("method", ["iterdir", "read_bytes", "open"])
 def test_no_permission_for_a_local_copy(
     product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
@@ -250,7 +248,6 @@ def test_no_permission_for_a_local_copy(
     assert "Permission denied" in line
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a full disk is taken for a broken connection, or ends in a traceback")
 @pytest.mark.parametrize("content", [write_csv([line_item()]), LARGE], ids=["small", "large"])
 def test_no_room_for_a_file(standing: Product, report: Path, impatient: None, content: bytes) -> None:
     """Asking AWS again doesn't help; what to do is to make room."""

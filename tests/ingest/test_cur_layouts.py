@@ -69,7 +69,6 @@ def test_a_real_file_zipped(shared: Product, tmp_path: Path) -> None:
     assert shared.query("select sum(line_item_unblended_cost) from raw.cur_line_items") == [(expected,)]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: behind a row group's end rows get the tags of other rows")
 def test_a_data_export_with_maps_in_several_row_groups(shared: Product, tmp_path: Path) -> None:
     """Rows of CUR 2.0, each with other tags and another discount; AWS's Parquet files have several row groups."""
     plain = {name: text for name, text in to_export(line_item()).items() if name != "product_region"}
@@ -132,7 +131,6 @@ def test_monthly_and_daily_rows_without_resources(shared: Product, tmp_path: Pat
     assert find_differences(stored, read_delivered(open_files(report.files), types)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="defect: the view invents an interval where none was delivered")
 def test_an_interval_that_was_not_delivered_is_null(shared: Product, tmp_path: Path) -> None:
     """A Data Export's SQL may leave columns out; what isn't there is null."""
     row = line_item()
@@ -142,7 +140,6 @@ def test_an_interval_that_was_not_delivered_is_null(shared: Product, tmp_path: P
     assert read(shared, "identity_time_interval") == [(None,)]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a billing period's dates without a zone are refused, all others taken")
 @pytest.mark.parametrize("kind", ["timestamp without a zone", "nanoseconds (int96)"])
 def test_other_timestamps_of_parquet(shared: Product, tmp_path: Path, kind: str) -> None:
     """What other writers make of a report (Athena, Spark): instants without a zone are UTC, as AWS's all are."""

@@ -192,7 +192,6 @@ def broken(tmp_path: Path) -> Path:
     return report
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a month whose manifest can't be read is called not delivered")
 def test_a_month_with_a_broken_manifest_is_not_called_missing(product: Product, broken: Path) -> None:
     """It is there, and its own error says what is wrong with it."""
     synced = product.call("cur", "--source", str(broken))
@@ -201,19 +200,16 @@ def test_a_month_with_a_broken_manifest_is_not_called_missing(product: Product, 
     assert len(synced.stdout.splitlines()) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="defect: the same, where that very month is asked for")
 def test_why_a_month_that_is_asked_for_can_not_be_read(product: Product, broken: Path) -> None:
     line = sole_error(product.call("cur", "--source", str(broken), "--period", "2024-02"))
     assert "20240201-20240301/broken-Manifest.json: the manifest isn't JSON" in line
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a month that nobody asked for fails the sync")
 def test_a_broken_manifest_of_a_month_that_is_not_asked_for(product: Product, broken: Path) -> None:
     """Exit code 0 means that all that was asked is loaded: an hourly sync of one month isn't spoilt by an old one."""
     assert sync(product, broken, options=["--period", "2024-03"]) == [f"{OWNER}/broken/2024-03: loaded, 1 rows read"]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a source that can't be read stops the others")
 def test_a_source_that_can_not_be_read_does_not_stop_the_others(product: Product, tmp_path: Path) -> None:
     """Payers' buckets are told apart: one that refuses is one line, and the others' bills are loaded."""
     deliver_months(tmp_path / "good", "2024-01")

@@ -155,14 +155,12 @@ def test_other_rows_are_other_contents(path: Path, report: list[dict[str, str]],
     assert store(path, [*report, report[place]]).contents != before.contents
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a usage that is null in a whole group isn't mixed into its rows")
 def test_the_same_rows_in_other_groups_are_the_same_contents(path: Path) -> None:
     """A file's rows are shaped by the 96,000; where one group ends must not matter to what the file holds."""
     report = [line_item(identity__LineItemId="a", lineItem__UsageAmount=""), line_item(identity__LineItemId="b")]
     assert store(path, report, group_rows=1).contents == store(path, report).contents
 
 
-@pytest.mark.xfail(strict=True, reason="defect: the time interval isn't part of the contents")
 def test_rows_of_another_interval_are_other_contents(path: Path) -> None:
     """A line item's id and its interval are what tells rows apart (CUR user guide, identity columns)."""
     first, second = line_item(), line_item(identity__TimeInterval="2026-10-02T00:00:00Z/2026-10-02T01:00:00Z")
@@ -210,7 +208,6 @@ def make_export(maps: list[tuple[Map, Map]]) -> pa.Table:
     return pa.table(columns)
 
 
-@pytest.mark.xfail(strict=True, reason="defect: behind a row group's end rows get the tags of other rows")
 def test_maps_of_a_file_with_several_row_groups(path: Path) -> None:
     """A group of rows that spans two row groups comes as slices, whose maps begin in the middle of an array."""
     maps: list[tuple[Map, Map]] = [({"id": str(row)}, {"user_name": f"name-{row}"}) for row in range(10)]
@@ -240,9 +237,6 @@ def test_a_map_that_is_no_json_stays_what_it_is(path: Path) -> None:
     assert [row.get("resource_tags") for row in stored] == ['{"user_name":', "[1]", '"text"', None]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=UnicodeEncodeError, reason="defect: half a character in a map ends in a traceback"
-)
 def test_half_a_character_in_a_map(path: Path) -> None:
     """A value cut in the middle of a surrogate pair, which JSON can spell and UTF-8 can't."""
     (stored,) = store(path, [line_item(resource_tags='{"user_name":"\\ud83d"}')]).rows
