@@ -30,13 +30,13 @@ end
 $$;
 create index if not exists loads_current_idx on raw.loads (source_name, partition_key) where is_current;
 
--- Before, raw.cur_line_items was a table with every row's descriptions. The bill is loaded anew in the form below.
+-- Before, raw.cur_line_items was a table that held every row's descriptions: its rows are taken over below.
 do $$
 begin
     if exists (select from pg_class where oid = to_regclass('raw.cur_line_items') and relkind = 'p') then
-        drop table raw.cur_line_items cascade;
-        drop table raw.cur_attributes cascade;
-        update raw.loads set is_current = false where source_name = 'cur';
+        alter table raw.cur_line_items rename to earlier_line_items;
+        alter table raw.cur_attributes rename to earlier_attributes;
+        alter index raw.cur_attributes_pkey rename to earlier_attributes_pkey;
     end if;
 end
 $$;
@@ -175,6 +175,151 @@ begin
 end
 $$;
 
+-- The rows of the earlier table, load by load, in the form above; one transaction with all of this file.
+do $$
+declare
+    each bigint;
+begin
+    if to_regclass('raw.earlier_line_items') is null then
+        return;
+    end if;
+    for each in select load_id from raw.loads where source_name = 'cur' and is_current order by load_id loop
+        create temporary table earlier_combinations on commit drop as
+        select
+            attributes_id as earlier_id,
+            description_hash,
+            (row_number() over () - 1)::integer as attributes_id,
+            identity_line_item_id,
+            bill_invoice_id,
+            bill_billing_entity,
+            bill_bill_type,
+            bill_payer_account_id,
+            bill_billing_period_start_date,
+            bill_billing_period_end_date,
+            line_item_usage_account_id,
+            line_item_line_item_type,
+            line_item_product_code,
+            line_item_usage_type,
+            line_item_operation,
+            line_item_availability_zone,
+            line_item_resource_id,
+            line_item_line_item_description,
+            line_item_currency_code,
+            reservation_reservation_arn,
+            savings_plan_savings_plan_arn
+        from (
+            select distinct on (items.attributes_id, md5(row(items.identity_line_item_id,
+                items.bill_invoice_id, items.bill_billing_entity, items.bill_bill_type,
+                items.bill_payer_account_id, items.bill_billing_period_start_date,
+                items.bill_billing_period_end_date, items.line_item_usage_account_id,
+                items.line_item_line_item_type, items.line_item_product_code,
+                items.line_item_usage_type, items.line_item_operation,
+                items.line_item_availability_zone, items.line_item_resource_id,
+                items.line_item_line_item_description, items.line_item_currency_code,
+                items.reservation_reservation_arn, items.savings_plan_savings_plan_arn)::text))
+                md5(row(items.identity_line_item_id, items.bill_invoice_id,
+                    items.bill_billing_entity, items.bill_bill_type, items.bill_payer_account_id,
+                    items.bill_billing_period_start_date, items.bill_billing_period_end_date,
+                    items.line_item_usage_account_id, items.line_item_line_item_type,
+                    items.line_item_product_code, items.line_item_usage_type,
+                    items.line_item_operation, items.line_item_availability_zone,
+                    items.line_item_resource_id, items.line_item_line_item_description,
+                    items.line_item_currency_code, items.reservation_reservation_arn,
+                    items.savings_plan_savings_plan_arn)::text) as description_hash,
+                items.*
+            from raw.earlier_line_items as items
+            where items.load_id = each
+        ) as combinations;
+        execute format('create table raw.cur_attributes_%s partition of raw.cur_attributes for values in
+            (%s)', each, each);
+        execute format(
+            'create table raw.cur_amounts_%s partition of raw.cur_line_item_amounts for values in (%s)', each, each
+        );
+        insert into raw.cur_attributes (
+            load_id, attributes_id, identity_line_item_id, bill_invoice_id, bill_billing_entity,
+                bill_bill_type, bill_payer_account_id, bill_billing_period_start_date,
+                bill_billing_period_end_date, line_item_usage_account_id, line_item_line_item_type,
+                line_item_product_code, line_item_usage_type, line_item_operation,
+                line_item_availability_zone, line_item_resource_id, line_item_line_item_description,
+                line_item_currency_code, reservation_reservation_arn, savings_plan_savings_plan_arn,
+            attributes
+        )
+        select
+            each, combinations.attributes_id, combinations.identity_line_item_id,
+                combinations.bill_invoice_id, combinations.bill_billing_entity,
+                combinations.bill_bill_type, combinations.bill_payer_account_id,
+                combinations.bill_billing_period_start_date, combinations.bill_billing_period_end_date,
+                combinations.line_item_usage_account_id, combinations.line_item_line_item_type,
+                combinations.line_item_product_code, combinations.line_item_usage_type,
+                combinations.line_item_operation, combinations.line_item_availability_zone,
+                combinations.line_item_resource_id, combinations.line_item_line_item_description,
+                combinations.line_item_currency_code, combinations.reservation_reservation_arn,
+                combinations.savings_plan_savings_plan_arn,
+            earlier.attributes
+        from earlier_combinations as combinations
+        inner join raw.earlier_attributes as earlier
+            on earlier.load_id = each and combinations.earlier_id = earlier.attributes_id;
+        insert into raw.cur_line_item_amounts (
+            load_id, file_number, attributes_id, line_item_usage_start_date, line_item_usage_end_date,
+            identity_time_interval, line_item_usage_amount, line_item_normalized_usage_amount,
+                line_item_unblended_cost, line_item_blended_cost, line_item_net_unblended_cost,
+                pricing_public_on_demand_cost, reservation_effective_cost,
+                reservation_net_effective_cost, reservation_amortized_upfront_cost_for_usage,
+                reservation_recurring_fee_for_usage,
+                reservation_amortized_upfront_fee_for_billing_period,
+                reservation_unused_amortized_upfront_fee_for_billing_period,
+                reservation_net_unused_amortized_upfront_fee_for_billing_period,
+                reservation_unused_recurring_fee, reservation_net_unused_recurring_fee,
+                reservation_unused_quantity, savings_plan_savings_plan_effective_cost,
+                savings_plan_net_savings_plan_effective_cost, savings_plan_total_commitment_to_date,
+                savings_plan_used_commitment,
+                savings_plan_amortized_upfront_commitment_for_billing_period,
+                savings_plan_net_amortized_upfront_commitment_for_period,
+                savings_plan_recurring_commitment_for_billing_period,
+                savings_plan_net_recurring_commitment_for_billing_period
+        )
+        select
+            each, items.file_number, combinations.attributes_id, items.line_item_usage_start_date,
+            items.line_item_usage_end_date, coalesce(items.identity_time_interval, ''),
+            items.line_item_usage_amount, items.line_item_normalized_usage_amount,
+                items.line_item_unblended_cost, items.line_item_blended_cost,
+                items.line_item_net_unblended_cost, items.pricing_public_on_demand_cost,
+                items.reservation_effective_cost, items.reservation_net_effective_cost,
+                items.reservation_amortized_upfront_cost_for_usage,
+                items.reservation_recurring_fee_for_usage,
+                items.reservation_amortized_upfront_fee_for_billing_period,
+                items.reservation_unused_amortized_upfront_fee_for_billing_period,
+                items.reservation_net_unused_amortized_upfront_fee_for_billing_period,
+                items.reservation_unused_recurring_fee, items.reservation_net_unused_recurring_fee,
+                items.reservation_unused_quantity, items.savings_plan_savings_plan_effective_cost,
+                items.savings_plan_net_savings_plan_effective_cost,
+                items.savings_plan_total_commitment_to_date, items.savings_plan_used_commitment,
+                items.savings_plan_amortized_upfront_commitment_for_billing_period,
+                items.savings_plan_net_amortized_upfront_commitment_for_period,
+                items.savings_plan_recurring_commitment_for_billing_period,
+                items.savings_plan_net_recurring_commitment_for_billing_period
+        from raw.earlier_line_items as items
+        inner join earlier_combinations as combinations
+            on
+                items.attributes_id = combinations.earlier_id
+                and md5(row(items.identity_line_item_id, items.bill_invoice_id,
+                    items.bill_billing_entity, items.bill_bill_type, items.bill_payer_account_id,
+                    items.bill_billing_period_start_date, items.bill_billing_period_end_date,
+                    items.line_item_usage_account_id, items.line_item_line_item_type,
+                    items.line_item_product_code, items.line_item_usage_type,
+                    items.line_item_operation, items.line_item_availability_zone,
+                    items.line_item_resource_id, items.line_item_line_item_description,
+                    items.line_item_currency_code, items.reservation_reservation_arn,
+                    items.savings_plan_savings_plan_arn)::text) = combinations.description_hash
+        where items.load_id = each;
+        drop table earlier_combinations;
+    end loop;
+    -- dbt's views on it are made anew by the next build.
+    drop table raw.earlier_line_items cascade;
+    drop table raw.earlier_attributes;
+end
+$$;
+
 -- How settled a billing period is, and what its newest delivery changed. AWS bills usage in the first days of the next
 -- month and support on its 6th or 7th; credits and refunds may still come later (CUR user guide, finalized reports).
 do $$
@@ -183,7 +328,8 @@ begin
         return;
     end if;
     create function raw.describe_billing_period(
-        period_end_at timestamptz, loaded_at timestamptz, uninvoiced_row_count bigint, has_reopened boolean, at timestamptz
+        period_end_at timestamptz, loaded_at timestamptz, uninvoiced_row_count bigint, has_reopened boolean,
+            at timestamptz
     ) returns text language sql stable as $function$
         select case
             when at < period_end_at then 'open'

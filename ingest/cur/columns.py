@@ -116,7 +116,8 @@ def map_columns(headers: list[str], place: str) -> dict[str, str]:
     """Header of a delivered file -> core column, or the name under which it is kept in the attributes.
 
     CSV headers, Athena names and the spellings `SavingsPlanARN`/`SavingsPlanArn`/`savings_plan_a_r_n` all meet in the
-    same core column. Headers that would meet in one attribute name (tags `Name` and `name`) keep their own spelling.
+    same core column. Of headers that would meet in one attribute name (tags `Name` and `name`) the first by the
+    alphabet has it, and the others keep their own spelling; so do headers with letters that aren't ASCII.
 
     Args:
         headers: as they stand in the file or manifest.
@@ -127,10 +128,10 @@ def map_columns(headers: list[str], place: str) -> dict[str, str]:
     """
     mapped: dict[str, str] = {}
     taken: dict[str, str] = {}
-    for header in headers:
+    for header in sorted(headers):  # not in the order of the file, which differs from file to file
         name = _CORE_BY_SQUASHED.get(squash(header))
         if name is None:
-            name = athena_name(header)
+            name = athena_name(header) if header.isascii() else header
             if name in taken:
                 name = header
         if header in mapped or name in taken:

@@ -7,7 +7,7 @@ equal: among a billion distinct combinations two fall together with a probabilit
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 # Fingerprints kept at once (about 200 bytes each). A report with more distinct combinations than that repeats few of
 # them; forgetting the older ones stores some twice and loses none.
-_MOST_KNOWN = 2_000_000
-# Values of a column whose hash is kept between groups.
-_MOST_CACHED = 50_000
+_MOST_KNOWN = 1_000_000
+# Bytes of a column's values that are kept between groups with their hashes.
+_MOST_CACHED_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class _Known:
         """uint64 of shape (values, 2)."""
         places = pc.index_in(values, self._values)
         if places.null_count:
-            if len(self._values) > _MOST_CACHED:
+            if self._values.nbytes > _MOST_CACHED_BYTES:
                 self._values, self._hashes = self._values.slice(0, 0), self._hashes[:0]
                 places = pc.index_in(values, self._values)
             new = values.filter(pc.is_null(places))
@@ -139,33 +139,50 @@ def _factorize(fingerprints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return inverse.reshape(-1), unique_firsts
 
 
-def contents_fingerprint(fingerprints: np.ndarray, amounts: Mapping[str, pa.ChunkedArray]) -> tuple[int, int]:
+def contents_fingerprint(
+    fingerprints: np.ndarray, amounts: Mapping[str, pa.ChunkedArray], names: Sequence[str]
+) -> tuple[int, int]:
     """A fingerprint of a group's rows whatever their order; those of groups add up (modulo 2**64) to their file's.
 
     Args:
         fingerprints: of each row's describing columns.
         amounts: other columns of the rows that tell them apart, each of a fixed width (instants, decimals).
+        names: of all such columns there may be: those that are absent count as null in every row.
     """
     mixed = fingerprints.copy()
     with np.errstate(over="ignore"):
-        for column in amounts.values():
-            words = _words(column)
-            for place in range(words.shape[1]):
-                mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + words[:, place : place + 1]
+        for name in names:
+            factors = _factors(name)
+            if name not in amounts:
+                mixed += _NULL_WORD * factors.sum(axis=0, dtype=np.uint64)
+                continue
+            words = _words(amounts[name])
+            for place, factor in enumerate(factors):
+                mixed += words[:, place : place + 1] * factor
         mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(32)
         first, second = mixed.sum(axis=0, dtype=np.uint64).tolist()
     return first, second
 
 
+_NULL_WORD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _factors(name: str) -> np.ndarray:
+    """Odd numbers of a column's own, uint64 of shape (words, lanes) = (2, 2)."""
+    digest = hashlib.blake2b(name.encode(), digest_size=32).digest()
+    return np.frombuffer(digest, dtype=np.uint64).reshape(2, 2) | np.uint64(1)
+
+
 def _words(column: pa.ChunkedArray) -> np.ndarray:
-    """The values as uint64 of shape (rows, words); null is a word of its own."""
+    """The values as uint64 of shape (rows, 2); null is a word of its own."""
     array = column.combine_chunks()
     count = array.type.bit_width // 64
     buffer = array.buffers()[1]
-    words = np.frombuffer(buffer, dtype=np.uint64)[array.offset * count : (array.offset + len(array)) * count]
-    words = words.reshape(len(array), count)
+    found = np.frombuffer(buffer, dtype=np.uint64)[array.offset * count : (array.offset + len(array)) * count]
+    words = np.zeros((len(array), 2), dtype=np.uint64)
+    words[:, :count] = found.reshape(len(array), count)
     if array.null_count:
-        words = words.copy()
-        words[pc.is_null(array).to_numpy(zero_copy_only=False)] = np.uint64(0x9E3779B97F4A7C15)
+        words[pc.is_null(array).to_numpy(zero_copy_only=False)] = _NULL_WORD
     return words

@@ -23,7 +23,7 @@ _FORMATS: tuple[DataFormat, ...] = ("csv.gz", "csv.zip", "csv", "parquet")
 _BLOCK_BYTES = 2 << 20
 # Rows that are shaped together: more of them repeat the same attributes, fewer of them take less memory.
 GROUP_ROWS = 64_000
-_GROUP_BYTES = 128 << 20
+_GROUP_BYTES = 64 << 20
 
 
 def find_format(key: str, place: str) -> DataFormat:
@@ -187,7 +187,10 @@ def _read_parquet(path: Path, tell_position: Callable[[int], object]) -> Iterato
     with pa.parquet.ParquetFile(path, read_dictionary=texts) as file:
         row_count = file.metadata.num_rows
         done = 0
-        for batch in file.iter_batches(batch_size=GROUP_ROWS):
+        row_groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        row_bytes = sum(group.total_byte_size for group in row_groups) / max(row_count, 1)
+        rows = max(1, min(GROUP_ROWS, int(_GROUP_BYTES / max(row_bytes, 1.0))))
+        for batch in file.iter_batches(batch_size=rows):
             done += batch.num_rows
             tell_position(byte_count * done // max(row_count, 1))
             yield pa.Table.from_batches([batch])

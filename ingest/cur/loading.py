@@ -190,6 +190,8 @@ def _sync_period(
             if any(planning.is_loaded(delivery.manifest, load) for load in current):
                 _log.info("%s: unchanged", key)
                 return PeriodResult(key, "unchanged")
+            if not is_forced:
+                planning.refuse_older(delivery.manifest, current)
             load = _load_period(connection, delivery.store, delivery.manifest, current, is_replacing, is_forced)
     except IngestError as error:
         return PeriodResult(key, "failed", error=str(error))
@@ -206,7 +208,7 @@ def _load_period(
     is_forced: bool,
 ) -> ledger.Load:
     # By default Arrow's allocator gives memory back at once and asks for it again with the next rows.
-    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "1000")
     from ingest import bulk  # pyarrow and the driver take a second to import: a sync with nothing to do needn't pay it
     from ingest.cur import reading
 
@@ -299,7 +301,8 @@ def _fill_ledger_row(
         },
         "unblended_cost": checks.spell_exactly(facts.unblended_cost),
         "positive_cost": checks.spell_exactly(facts.positive_cost),
-        "payer_account_ids": facts.payer_account_ids,
+        # a line without a payer is its report's owner's
+        "payer_account_ids": facts.payer_account_ids or [manifest.owner_account_id],
         "period_start_at": manifest.period_start_at.isoformat(),
         "period_end_at": manifest.period_end_at.isoformat(),
         "delivered_at": manifest.delivered_at.isoformat() if manifest.delivered_at else None,

@@ -7,6 +7,7 @@ from typing import Any
 
 from ingest import ledger
 from ingest.cur.manifests import Manifest, ManifestFile
+from ingest.errors import IngestError
 from ingest.objects import ObjectStore, StoredObject
 
 SOURCE_NAME = "cur"
@@ -77,6 +78,24 @@ def has_changed_files(load: CurrentLoad, listed: Sequence[StoredObject]) -> bool
     """Whether a file that was loaded is listed with another version: replaced without a new manifest."""
     loaded = load.file_versions
     return any(file.key in loaded and loaded[file.key] != file.version for file in listed)
+
+
+def refuse_older(manifest: Manifest, current: Iterable[CurrentLoad]) -> None:
+    """A delivery doesn't take the place of one that was written after it, at the same place.
+
+    Raises:
+        IngestError: it would.
+    """
+    for load in current:
+        loaded = load.statistics.get("delivered_at")
+        if load.source_uri != manifest.place or loaded is None or manifest.delivered_at is None:
+            continue
+        if manifest.delivered_at < datetime.fromisoformat(loaded):
+            raise IngestError(
+                f"{manifest.place}: written {manifest.delivered_at:%Y-%m-%d %H:%M} UTC, before the delivery that is "
+                f"loaded ({loaded[:16].replace('T', ' ')} UTC), which stands. If the older one is right, load it with "
+                "--force"
+            )
 
 
 def find_moving_periods(now: datetime) -> dict[str, str]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +35,12 @@ NUMBER = pa.decimal128(38, 18)
 # AWS writes amounts with up to ten decimals: Parquet's doubles are brought to those ten, a CSV's digits are never cut.
 _FROM_DOUBLE = pa.decimal128(38, 10)
 
+_DIGITS_BEFORE = NUMBER.precision - NUMBER.scale
+_TOO_LARGE = Decimal(10) ** _DIGITS_BEFORE
+_LAST_PLACE = Decimal(1).scaleb(-NUMBER.scale)
+_EXACT = Context(prec=1000)
+_NUMBER_TEXT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+
 # Where columns differ from row to row (a discount's amount), each row would be a combination of its own. Groups of so
 # many rows, with so many combinations a row, keep such columns with the row; not those that say what a resource is.
 _FEW_ROWS = 10_000
@@ -44,12 +50,7 @@ _VALUES_PER_ROW = 0.25
 
 
 # With what describes a row, these tell it from every other row.
-_TELLING_APART = {
-    STARTS: INSTANT,
-    ENDS: INSTANT,
-    "line_item_usage_amount": NUMBER,
-    "line_item_unblended_cost": NUMBER,
-}
+_TELLING_APART = (STARTS, ENDS, *AMOUNT_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,7 @@ class Shaper:
         """Of the group's rows, wherever the groups of their file end: what is absent is null in all rows."""
         if INTERVAL in amounts:
             fingerprints = fingerprints + self._fingerprint(INTERVAL, amounts[INTERVAL])
-        count = len(fingerprints)
-        telling = {
-            name: amounts[name] if name in amounts else pa.chunked_array([pa.nulls(count, kind)])
-            for name, kind in _TELLING_APART.items()
-        }
-        return contents_fingerprint(fingerprints, telling)
+        return contents_fingerprint(fingerprints, amounts, _TELLING_APART)
 
     # --- amounts and instants ---
 
@@ -150,9 +146,13 @@ class Shaper:
             if kind == "instant":
                 return _convert_distinct(column, lambda values: _empty_to_null(values).cast(INSTANT))
             if pa.types.is_dictionary(column.type):
-                return _convert_distinct(column, lambda values: _empty_to_null(values).cast(NUMBER))
+                return _convert_distinct(column, _parse_numbers)
             if pa.types.is_floating(column.type):
                 return _convert_doubles(column)
+            if pa.types.is_string(column.type):
+                return pa.chunked_array([_parse_numbers(chunk) for chunk in column.chunks], NUMBER)
+            if pa.types.is_decimal(column.type):
+                _refuse_large(column)
             return column.cast(NUMBER)
         except pa.ArrowInvalid as error:
             raise self._locate(name, kind, column, error) from error
@@ -182,7 +182,12 @@ class Shaper:
                 continue  # null, in Parquet
             try:
                 single = pa.array([value])
-                single.cast(_FROM_DOUBLE if pa.types.is_floating(single.type) else wanted)
+                if kind == "number" and pa.types.is_string(single.type):
+                    _parse_numbers(single)
+                elif pa.types.is_decimal(single.type):
+                    _refuse_large(single)
+                else:
+                    single.cast(_FROM_DOUBLE if pa.types.is_floating(single.type) else wanted)
             except (pa.ArrowException, TypeError, ValueError):
                 row = self._rows_before + place + 1
                 return IngestError(
@@ -203,13 +208,19 @@ class Shaper:
         if pa.types.is_dictionary(column.type) and pa.types.is_string(column.type.value_type):
             return column
         if pa.types.is_map(column.type):
-            return pa.chunked_array([_spell_map(chunk) for chunk in column.chunks], pa.string())
+            try:
+                return pa.chunked_array([_spell_map(chunk) for chunk in column.chunks], pa.string())
+            except pa.ArrowException as error:
+                raise self._odd_type(name, column.type) from error
         if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-            raise IngestError(
-                f"{self._place}: column {self._header(name)} holds {column.type}, which no Cost & Usage Report has; "
-                "export the report again"
-            )
+            raise self._odd_type(name, column.type)
         return column.cast(pa.string())
+
+    def _odd_type(self, name: str, found: pa.DataType) -> IngestError:
+        return IngestError(
+            f"{self._place}: column {self._header(name)} holds {found}, which no Cost & Usage Report has; "
+            "export the report again"
+        )
 
     def _fingerprint(self, name: str, column: pa.ChunkedArray) -> np.ndarray:
         try:
@@ -242,9 +253,9 @@ class Shaper:
     def _refuse_other_period(self, starts: pa.Array) -> None:
         for start in pc.unique(starts).to_pylist():
             if start != self._period_start_at:
-                found = "no billing period" if start is None else f"billing period {start:%Y-%m}"
+                found = "no billing period" if start is None else f"billing period {start:%Y-%m-%d}"
                 raise IngestError(
-                    f"{self._place}: rows of {found} in the delivery of {self._period_start_at:%Y-%m}; "
+                    f"{self._place}: rows of {found} in the delivery of {self._period_start_at:%Y-%m-%d}; "
                     "nothing of this month was loaded: sync again after AWS's next delivery"
                 )
 
@@ -291,6 +302,40 @@ def _convert_distinct(column: pa.ChunkedArray, convert: Callable[[pa.Array], pa.
         return pa.chunked_array([], convert(pa.array([], column.type)).type)
     converted = convert(encoded.chunk(0).dictionary)
     return pa.chunked_array([converted.take(chunk.indices) for chunk in encoded.chunks], converted.type)
+
+
+def _parse_numbers(values: pa.Array) -> pa.Array:
+    """Text as decimals of 18 places; empty text is null.
+
+    Arrow's own cast wraps around where a number has more digits than fit: only what can't be that long is left to it.
+
+    Raises:
+        pa.ArrowInvalid: one of them is no number, or has more digits than are kept.
+    """
+    values = _empty_to_null(values)
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    buffer = values.buffers()[2]
+    text = b"" if buffer is None else buffer.to_pybytes()
+    if longest <= _DIGITS_BEFORE and b"e" not in text and b"E" not in text:
+        return values.cast(NUMBER)
+    encoded = values.dictionary_encode()
+    return pa.array([_parse_number(each) for each in encoded.dictionary.to_pylist()], NUMBER).take(encoded.indices)
+
+
+def _parse_number(text: str) -> Decimal:
+    if not _NUMBER_TEXT.fullmatch(text):
+        raise pa.ArrowInvalid(f"{text} is no number")
+    number = Decimal(text)
+    exponent = number.normalize(_EXACT).as_tuple().exponent
+    if abs(number) >= _TOO_LARGE or not isinstance(exponent, int) or exponent < -NUMBER.scale:
+        raise pa.ArrowInvalid(f"{text} has more digits than are kept")
+    return number.quantize(_LAST_PLACE, context=_EXACT)
+
+
+def _refuse_large(column: pa.ChunkedArray | pa.Array) -> None:
+    largest = pc.max(pc.abs(column)).as_py()
+    if largest is not None and largest >= _TOO_LARGE:
+        raise pa.ArrowInvalid(f"{largest} has more digits than are kept")
 
 
 def _convert_doubles(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -389,7 +434,7 @@ def _flatten(name: str, text: str, taken: frozenset[str]) -> str:
     """The members of a map, each with a comma before it. What isn't a JSON object stays what it is."""
     try:
         content = json.loads(text, parse_float=str, parse_int=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         return f",{json.dumps(name)}:{_spell(text)}"

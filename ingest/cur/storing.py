@@ -17,8 +17,8 @@ from ingest.cur.columns import ATTRIBUTES, ATTRIBUTES_ID
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Combinations gathered before they are sent to the database.
-_MOST_PENDING = 20_000
+# Bytes of combinations gathered before they are sent to the database.
+_MOST_PENDING_BYTES = 16 << 20
 
 
 def name_amounts(load_id: int, worker: int | None = None) -> str:
@@ -71,7 +71,7 @@ class AttributesTable:
         self._cursor = cursor
         self._lock = threading.Lock()
         self._pending: list[pa.Table] = []
-        self._pending_rows = 0
+        self._pending_bytes = 0
         cursor.execute("create temporary table new_attributes (like raw.cur_attributes) on commit drop")
         cursor.execute(
             "alter table new_attributes alter column attributes type text, alter column load_id drop not null"
@@ -81,8 +81,8 @@ class AttributesTable:
         """Columns ATTRIBUTES_ID, DESCRIBING_COLUMNS and ATTRIBUTES (JSON text)."""
         with self._lock:
             self._pending.append(attributes)
-            self._pending_rows += attributes.num_rows
-            if self._pending_rows > _MOST_PENDING:
+            self._pending_bytes += attributes.nbytes
+            if self._pending_bytes > _MOST_PENDING_BYTES:
                 self._send()
 
     def _send(self) -> None:
@@ -90,7 +90,7 @@ class AttributesTable:
 
         if self._pending:
             self._cursor.copy("new_attributes", pa.concat_tables(self._pending), is_temporary=True)
-            self._pending, self._pending_rows = [], 0
+            self._pending, self._pending_bytes = [], 0
 
     def finish(self) -> None:
         """Type the JSON, index, measure."""
