@@ -24,6 +24,8 @@ _BLOCK_BYTES = 2 << 20
 # Rows that are shaped together: more of them repeat the same attributes, fewer of them take less memory.
 GROUP_ROWS = 64_000
 _GROUP_BYTES = 64 << 20
+# Text of Parquet that takes no more than this a row, repeats.
+_REPEATING_BYTES = 16
 
 
 def find_format(key: str, place: str) -> DataFormat:
@@ -180,10 +182,26 @@ def _count_from_the_first(message: str) -> str:
 # --- Parquet ---------------------------------------------------------------------------------------------------------
 
 
+def _find_repeating(file: pa.parquet.ParquetFile) -> list[str]:
+    """Columns of text that are worth a dictionary: few bytes a row. Where nothing repeats, it would be all there is."""
+    byte_counts: dict[str, int] = {}
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        for column in (group.column(place) for place in range(group.num_columns)):
+            name = column.path_in_schema
+            byte_counts[name] = byte_counts.get(name, 0) + column.total_uncompressed_size
+    most = _REPEATING_BYTES * file.metadata.num_rows
+    return [
+        field.name
+        for field in file.schema_arrow
+        if pa.types.is_string(field.type) and byte_counts.get(field.name, 0) <= most
+    ]
+
+
 def _read_parquet(path: Path, tell_position: Callable[[int], object]) -> Iterator[pa.Table]:
     byte_count = path.stat().st_size
     with pa.parquet.ParquetFile(path) as file:
-        texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+        texts = _find_repeating(file)
     with pa.parquet.ParquetFile(path, read_dictionary=texts) as file:
         row_count = file.metadata.num_rows
         done = 0

@@ -327,7 +327,7 @@ def _parse_number(text: str) -> Decimal:
         raise pa.ArrowInvalid(f"{text} is no number")
     number = Decimal(text)
     exponent = number.normalize(_EXACT).as_tuple().exponent
-    if abs(number) >= _TOO_LARGE or not isinstance(exponent, int) or exponent < -NUMBER.scale:
+    if number.copy_abs() >= _TOO_LARGE or not isinstance(exponent, int) or exponent < -NUMBER.scale:
         raise pa.ArrowInvalid(f"{text} has more digits than are kept")
     return number.quantize(_LAST_PLACE, context=_EXACT)
 

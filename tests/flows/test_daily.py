@@ -153,7 +153,9 @@ def test_a_build_that_fails_names_the_test(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A line item too few is found by the build, and no report is written on it."""
-    copied.change("delete from raw.cur_line_items where ctid = (select min(ctid) from raw.cur_line_items)")
+    copied.change(
+        "delete from raw.cur_line_item_amounts where ctid = (select min(ctid) from raw.cur_line_item_amounts)"
+    )
     told: list[str] = []
     with environment(copied.environment), pytest.raises(BuildFailed) as failure:
         build_models(told.append)

@@ -9,10 +9,19 @@ from tests.conftest import Estate
 from tests.simulated import Product
 
 CHECKOUT = Path(__file__).parents[2]
-ONE_USAGE = """
-    select ctid, tableoid from raw.cur_line_items
-    where line_item_line_item_type = 'Usage' and line_item_unblended_cost > 0 limit 1
-"""
+
+
+def find_one(line_item_type: str, condition: str = "true") -> str:
+    """A query for the place of one line item."""
+    return f"""
+        select amounts.ctid, amounts.tableoid
+        from raw.cur_line_item_amounts as amounts
+        inner join raw.cur_attributes as attributes using (load_id, attributes_id)
+        where attributes.line_item_line_item_type = '{line_item_type}' and {condition} limit 1
+    """
+
+
+ONE_USAGE = find_one("Usage", "line_item_unblended_cost > 0")
 
 
 def test_build_before_anything_is_loaded(product: Product) -> None:
@@ -77,36 +86,30 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
     ("statement", "expected"),
     [
         pytest.param(
-            f"delete from raw.cur_line_items where (ctid, tableoid) in ({ONE_USAGE})",
+            f"delete from raw.cur_line_item_amounts where (ctid, tableoid) in ({ONE_USAGE})",
             {"assert_line_items_tie_out_to_ledger", "assert_costs_tie_out_to_line_items"},
             id="line item removed",
         ),
         pytest.param(
             f"""
-            update raw.cur_line_items set line_item_unblended_cost = line_item_unblended_cost + 0.0000000001
+            update raw.cur_line_item_amounts set line_item_unblended_cost = line_item_unblended_cost + 0.0000000001
             where (ctid, tableoid) in ({ONE_USAGE})
             """,
             {"assert_costs_tie_out_to_line_items"},
             id="smallest change of a cost",
         ),
         pytest.param(
-            """
-            update raw.cur_line_items set reservation_effective_cost = reservation_effective_cost + 1
-            where (ctid, tableoid) in (
-                select ctid, tableoid from raw.cur_line_items
-                where line_item_line_item_type = 'DiscountedUsage' limit 1
-            )
+            f"""
+            update raw.cur_line_item_amounts set reservation_effective_cost = reservation_effective_cost + 1
+            where (ctid, tableoid) in ({find_one("DiscountedUsage")})
             """,
             {"assert_reservations_balance", "assert_cash_equals_accrual", "assert_costs_tie_out_to_line_items"},
             id="effective cost of a reservation",
         ),
         pytest.param(
-            """
-            update raw.cur_line_items set line_item_unblended_cost = line_item_unblended_cost - 1
-            where (ctid, tableoid) in (
-                select ctid, tableoid from raw.cur_line_items
-                where line_item_line_item_type = 'SavingsPlanNegation' limit 1
-            )
+            f"""
+            update raw.cur_line_item_amounts set line_item_unblended_cost = line_item_unblended_cost - 1
+            where (ctid, tableoid) in ({find_one("SavingsPlanNegation")})
             """,
             {"assert_savings_plans_balance", "assert_cash_equals_accrual", "assert_costs_tie_out_to_line_items"},
             id="negation of a plan",

@@ -65,7 +65,7 @@ HEADERS_OF_ALL_KINDS = (
         ),
         pytest.param(
             write_csv([*[line_item()] * 3, line_item(**month_of("2026-09"))]),
-            ["rows of billing period 2026-09 in the delivery of 2026-10", UNCHANGED],
+            ["rows of billing period 2026-09-01 in the delivery of 2026-10-01", UNCHANGED],
             id="last row of another month",
         ),
         pytest.param(
@@ -93,6 +93,14 @@ HEADERS_OF_ALL_KINDS = (
             spoil(8_999, lineItem__UnblendedCost="0.1234567890123456789"),
             ["row 8,999, column lineItem/UnblendedCost: '0.1234567890123456789'", "18 decimals"],
             id="more decimals than are kept",
+        ),
+        *(
+            pytest.param(
+                write_csv([line_item(), line_item(lineItem__UnblendedCost=text)]),
+                [f"row 2, column lineItem/UnblendedCost: '{text}'", "more digits than are kept: 20 before the point"],
+                id=f"{text[:8]}… of {len(text)} characters",
+            )
+            for text in ("1" * 21, "1" * 22, "1234567890123456789012345", "-" + "9" * 40, "3.5e21", "1" * 100, "1e300")
         ),
     ],
 )

@@ -190,7 +190,7 @@ def test_many_files_are_read_side_by_side_and_land_whole(shared: Product, tmp_pa
     made = deliver(tmp_path / f"many-{reader_count}", "2026-10", files)
     with (
         mock.patch.object(reading, "count_readers", lambda _: reader_count),
-        mock.patch.object(storing, "_MOST_PENDING", 3),
+        mock.patch.object(storing, "_MOST_PENDING_BYTES", 3),
     ):
         assert load(shared, made.folder.parent) == [f"{OWNER}/many-{reader_count}/2026-10: loaded, 35 rows read"]
     assert read(shared, "identity_line_item_id", "file_number") == sorted(

@@ -110,7 +110,7 @@ def test_a_combination_that_was_forgotten_is_stored_again(path: Path) -> None:
 
 
 def test_hashes_that_were_forgotten_are_the_same_again(path: Path) -> None:
-    with mock.patch.object(combinations, "_MOST_CACHED", 1):
+    with mock.patch.object(combinations, "_MOST_CACHED_BYTES", 1):
         stored = store(path, [line_item(identity__LineItemId=name) for name in "abcabc"], group_rows=2)
     assert stored.combination_count == 3
 
