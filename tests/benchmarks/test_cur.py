@@ -111,7 +111,9 @@ def test_month_beside_duckdb(create_product: Callable[..., Product], month: Load
     for loaded, size, _, yardstick_run, yardstick_size in results:
         print(describe_run(f"{name(loaded.report)}, load", loaded.run, size))
         print(describe_run(f"{name(loaded.report)}, DuckDB", yardstick_run, yardstick_size))
-    assert all(loaded.run.seconds < 40 * max(yardstick, 5) for loaded, _, yardstick, _, _ in results)
+    if month.report.row_count >= 6_000_000:  # a small report is the start of Python and little else
+        assert all(loaded.run.seconds <= 1.5 * yardstick for loaded, _, yardstick, _, _ in results)
+        assert all(loaded.run.memory < 2 * 1024**3 for loaded, _, _, _, _ in results)
 
 
 def name(report: Report) -> str:
@@ -168,7 +170,7 @@ def test_refresh_at_the_end_of_a_month(create_product: Callable[..., Product], t
         f" {refresh.other_processor_seconds:.1f} s during the refresh; load average before them"
         f" {full.run.load_average:.1f} and {refresh.load_average:.1f}."
     )
-    assert saved > 0.5
+    assert saved > 0.7
 
 
 def time_syncs(product: Product, source: str, months: int) -> float:
@@ -194,4 +196,4 @@ def test_nothing_new(create_product: Callable[..., Product], month: Loaded, tmp_
     product.drop()
     print(f"\n| nothing new, best of {REPEATS} | s |\n|---|---|")
     print(f"| 1 month, local folder | {local:.2f} |\n| 13 months, S3 | {remote:.2f} |")
-    assert local < 30 and remote < 30
+    assert local < 5 and remote < 5  # the goal is 2 s on a quiet machine
