@@ -364,7 +364,11 @@ begin
         *,
         case
             when is_current
-                then raw.describe_billing_period(period_end_at, loaded_at, uninvoiced_row_count, has_reopened, now())
+                -- a month without any line isn't billed yet
+                then raw.describe_billing_period(
+                    period_end_at, loaded_at, greatest(uninvoiced_row_count, (row_count = 0)::integer), has_reopened,
+                    now()
+                )
             else 'replaced'
         end as period_state
     from described;

@@ -142,4 +142,4 @@ def map_columns(headers: list[str], place: str) -> dict[str, str]:
     missing = [name for name in REQUIRED_COLUMNS if name not in taken]
     if missing:
         raise IngestError(f"{place}: not a Cost & Usage Report, column {missing[0]} is missing")
-    return mapped
+    return {header: mapped[header] for header in headers}

@@ -259,6 +259,7 @@ def external_server() -> Iterator[Database]:
         yield database
 
 
+@pytest.mark.full
 def test_totals_on_the_machines_own_postgresql(
     external_server: Database, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
