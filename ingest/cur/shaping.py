@@ -150,7 +150,7 @@ class Shaper:
             if pa.types.is_floating(column.type):
                 return _convert_doubles(column)
             if pa.types.is_string(column.type):
-                return pa.chunked_array([_parse_numbers(chunk) for chunk in column.chunks], NUMBER)
+                return pa.chunked_array([_parse_numbers(column.combine_chunks())], NUMBER)
             if pa.types.is_decimal(column.type):
                 _refuse_large(column)
             return column.cast(NUMBER)
