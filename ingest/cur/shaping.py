@@ -339,7 +339,7 @@ def _refuse_large(column: pa.ChunkedArray | pa.Array) -> None:
 
 
 def _convert_doubles(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Doubles as decimals of ten places, as Arrow's own cast, in a tenth of its time.
+    """Doubles as decimals of ten places, as Arrow's own cast, in less time.
 
     A double that stands for a decimal of ten places, times 1e10, is off the whole number by less than one half as long
     as that number is below 2**51.
