@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from ingest.database import connect, describe_server
 from ingest.errors import IngestError
@@ -207,9 +208,13 @@ def read_current_loads() -> list[dict[str, Any]]:
         IngestError: the database can't be reached.
     """
     with connect() as connection:
-        if connection.execute("select to_regclass('raw.billing_periods')").fetchone() == (None,):
+        made = connection.execute("select to_regclass('raw.loads'), to_regclass('raw.billing_periods')").fetchone()
+        if made is None or made[0] is None:
             return []
-        rows = connection.execute(
+    if made[1] is None:
+        create_raw_schema()  # a database of an earlier version
+    with connect(row_factory=dict_row) as connection:
+        return connection.execute(
             """
             select
                 loads.load_id, loads.source_name, loads.partition_key, loads.source_uri, loads.source_version,
@@ -220,9 +225,7 @@ def read_current_loads() -> list[dict[str, Any]]:
             where loads.is_current
             order by loads.source_name, loads.partition_key, loads.load_id
             """
-        )
-        names = [column.name for column in rows.description or []]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        ).fetchall()
 
 
 def list_months(source_name: str, payer_account_id: str) -> set[date]:

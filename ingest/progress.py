@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from ingest.database import connect
 from ingest.errors import IngestError
@@ -176,10 +177,11 @@ def read_progress() -> list[dict[str, Any]]:
     Raises:
         IngestError: the database can't be reached.
     """
-    with connect() as connection:
-        if connection.execute("select to_regclass('raw.load_progress')").fetchone() == (None,):
+    with connect(row_factory=dict_row) as connection:
+        found = connection.execute("select to_regclass('raw.load_progress') as made").fetchone()
+        if found is None or found["made"] is None:
             return []
-        rows = connection.execute(
+        return connection.execute(
             """
             select
                 *,
@@ -189,6 +191,4 @@ def read_progress() -> list[dict[str, Any]]:
             order by load_id
             """,
             [STALE_SECONDS],
-        )
-        names = [column.name for column in rows.description or []]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        ).fetchall()

@@ -179,140 +179,61 @@ $$;
 do $$
 declare
     each bigint;
+    describing text; -- columns of raw.cur_attributes that were the line item's
+    amounts text;
 begin
     if to_regclass('raw.earlier_line_items') is null then
         return;
     end if;
+    select string_agg(attname, ', ' order by attnum) into describing
+    from pg_attribute
+    where
+        attrelid = 'raw.cur_attributes'::regclass
+        and attnum > 0
+        and attname not in ('load_id', 'attributes_id', 'attributes');
+    select string_agg(attname, ', ' order by attnum) into amounts
+    from pg_attribute
+    where
+        attrelid = 'raw.cur_line_item_amounts'::regclass
+        and attnum > 0
+        and attname not in ('load_id', 'attributes_id', 'identity_time_interval', 'row_attributes');
     for each in select load_id from raw.loads where source_name = 'cur' and is_current order by load_id loop
-        create temporary table earlier_combinations on commit drop as
-        select
-            attributes_id as earlier_id,
-            description_hash,
-            (row_number() over () - 1)::integer as attributes_id,
-            identity_line_item_id,
-            bill_invoice_id,
-            bill_billing_entity,
-            bill_bill_type,
-            bill_payer_account_id,
-            bill_billing_period_start_date,
-            bill_billing_period_end_date,
-            line_item_usage_account_id,
-            line_item_line_item_type,
-            line_item_product_code,
-            line_item_usage_type,
-            line_item_operation,
-            line_item_availability_zone,
-            line_item_resource_id,
-            line_item_line_item_description,
-            line_item_currency_code,
-            reservation_reservation_arn,
-            savings_plan_savings_plan_arn
-        from (
-            select distinct on (items.attributes_id, md5(row(items.identity_line_item_id,
-                items.bill_invoice_id, items.bill_billing_entity, items.bill_bill_type,
-                items.bill_payer_account_id, items.bill_billing_period_start_date,
-                items.bill_billing_period_end_date, items.line_item_usage_account_id,
-                items.line_item_line_item_type, items.line_item_product_code,
-                items.line_item_usage_type, items.line_item_operation,
-                items.line_item_availability_zone, items.line_item_resource_id,
-                items.line_item_line_item_description, items.line_item_currency_code,
-                items.reservation_reservation_arn, items.savings_plan_savings_plan_arn)::text))
-                md5(row(items.identity_line_item_id, items.bill_invoice_id,
-                    items.bill_billing_entity, items.bill_bill_type, items.bill_payer_account_id,
-                    items.bill_billing_period_start_date, items.bill_billing_period_end_date,
-                    items.line_item_usage_account_id, items.line_item_line_item_type,
-                    items.line_item_product_code, items.line_item_usage_type,
-                    items.line_item_operation, items.line_item_availability_zone,
-                    items.line_item_resource_id, items.line_item_line_item_description,
-                    items.line_item_currency_code, items.reservation_reservation_arn,
-                    items.savings_plan_savings_plan_arn)::text) as description_hash,
-                items.*
-            from raw.earlier_line_items as items
-            where items.load_id = each
-        ) as combinations;
-        execute format('create table raw.cur_attributes_%s partition of raw.cur_attributes for values in
-            (%s)', each, each);
+        execute format('create table raw.cur_attributes_%1$s partition of raw.cur_attributes for values in (%1$s)', each);
         execute format(
-            'create table raw.cur_amounts_%s partition of raw.cur_line_item_amounts for values in (%s)', each, each
+            'create table raw.cur_amounts_%1$s partition of raw.cur_line_item_amounts for values in (%1$s)', each
         );
-        insert into raw.cur_attributes (
-            load_id, attributes_id, identity_line_item_id, bill_invoice_id, bill_billing_entity,
-                bill_bill_type, bill_payer_account_id, bill_billing_period_start_date,
-                bill_billing_period_end_date, line_item_usage_account_id, line_item_line_item_type,
-                line_item_product_code, line_item_usage_type, line_item_operation,
-                line_item_availability_zone, line_item_resource_id, line_item_line_item_description,
-                line_item_currency_code, reservation_reservation_arn, savings_plan_savings_plan_arn,
-            attributes
-        )
-        select
-            each, combinations.attributes_id, combinations.identity_line_item_id,
-                combinations.bill_invoice_id, combinations.bill_billing_entity,
-                combinations.bill_bill_type, combinations.bill_payer_account_id,
-                combinations.bill_billing_period_start_date, combinations.bill_billing_period_end_date,
-                combinations.line_item_usage_account_id, combinations.line_item_line_item_type,
-                combinations.line_item_product_code, combinations.line_item_usage_type,
-                combinations.line_item_operation, combinations.line_item_availability_zone,
-                combinations.line_item_resource_id, combinations.line_item_line_item_description,
-                combinations.line_item_currency_code, combinations.reservation_reservation_arn,
-                combinations.savings_plan_savings_plan_arn,
-            earlier.attributes
-        from earlier_combinations as combinations
-        inner join raw.earlier_attributes as earlier
-            on earlier.load_id = each and combinations.earlier_id = earlier.attributes_id;
-        insert into raw.cur_line_item_amounts (
-            load_id, file_number, attributes_id, line_item_usage_start_date, line_item_usage_end_date,
-            identity_time_interval, line_item_usage_amount, line_item_normalized_usage_amount,
-                line_item_unblended_cost, line_item_blended_cost, line_item_net_unblended_cost,
-                pricing_public_on_demand_cost, reservation_effective_cost,
-                reservation_net_effective_cost, reservation_amortized_upfront_cost_for_usage,
-                reservation_recurring_fee_for_usage,
-                reservation_amortized_upfront_fee_for_billing_period,
-                reservation_unused_amortized_upfront_fee_for_billing_period,
-                reservation_net_unused_amortized_upfront_fee_for_billing_period,
-                reservation_unused_recurring_fee, reservation_net_unused_recurring_fee,
-                reservation_unused_quantity, savings_plan_savings_plan_effective_cost,
-                savings_plan_net_savings_plan_effective_cost, savings_plan_total_commitment_to_date,
-                savings_plan_used_commitment,
-                savings_plan_amortized_upfront_commitment_for_billing_period,
-                savings_plan_net_amortized_upfront_commitment_for_period,
-                savings_plan_recurring_commitment_for_billing_period,
-                savings_plan_net_recurring_commitment_for_billing_period
-        )
-        select
-            each, items.file_number, combinations.attributes_id, items.line_item_usage_start_date,
-            items.line_item_usage_end_date, coalesce(items.identity_time_interval, ''),
-            items.line_item_usage_amount, items.line_item_normalized_usage_amount,
-                items.line_item_unblended_cost, items.line_item_blended_cost,
-                items.line_item_net_unblended_cost, items.pricing_public_on_demand_cost,
-                items.reservation_effective_cost, items.reservation_net_effective_cost,
-                items.reservation_amortized_upfront_cost_for_usage,
-                items.reservation_recurring_fee_for_usage,
-                items.reservation_amortized_upfront_fee_for_billing_period,
-                items.reservation_unused_amortized_upfront_fee_for_billing_period,
-                items.reservation_net_unused_amortized_upfront_fee_for_billing_period,
-                items.reservation_unused_recurring_fee, items.reservation_net_unused_recurring_fee,
-                items.reservation_unused_quantity, items.savings_plan_savings_plan_effective_cost,
-                items.savings_plan_net_savings_plan_effective_cost,
-                items.savings_plan_total_commitment_to_date, items.savings_plan_used_commitment,
-                items.savings_plan_amortized_upfront_commitment_for_billing_period,
-                items.savings_plan_net_amortized_upfront_commitment_for_period,
-                items.savings_plan_recurring_commitment_for_billing_period,
-                items.savings_plan_net_recurring_commitment_for_billing_period
-        from raw.earlier_line_items as items
-        inner join earlier_combinations as combinations
-            on
-                items.attributes_id = combinations.earlier_id
-                and md5(row(items.identity_line_item_id, items.bill_invoice_id,
-                    items.bill_billing_entity, items.bill_bill_type, items.bill_payer_account_id,
-                    items.bill_billing_period_start_date, items.bill_billing_period_end_date,
-                    items.line_item_usage_account_id, items.line_item_line_item_type,
-                    items.line_item_product_code, items.line_item_usage_type,
-                    items.line_item_operation, items.line_item_availability_zone,
-                    items.line_item_resource_id, items.line_item_line_item_description,
-                    items.line_item_currency_code, items.reservation_reservation_arn,
-                    items.savings_plan_savings_plan_arn)::text) = combinations.description_hash
-        where items.load_id = each;
-        drop table earlier_combinations;
+        execute format(
+            $query$
+            create temporary table taken on commit drop as
+            select
+                *,
+                dense_rank() over (order by attributes_id, description)::integer - 1 as combination_id
+            from (
+                select *, row(%s)::text as description
+                from raw.earlier_line_items
+                where load_id = %s
+            ) as described
+            $query$,
+            describing, each
+        );
+        execute format(
+            $query$
+            insert into raw.cur_attributes (load_id, attributes_id, %1$s, attributes)
+            select distinct on (combination_id) load_id, combination_id, %1$s, attributes
+            from taken
+            inner join raw.earlier_attributes using (load_id, attributes_id)
+            $query$,
+            describing
+        );
+        execute format(
+            $query$
+            insert into raw.cur_line_item_amounts (load_id, attributes_id, identity_time_interval, %1$s)
+            select load_id, combination_id, coalesce(identity_time_interval, ''), %1$s
+            from taken
+            $query$,
+            amounts
+        );
+        drop table taken;
     end loop;
     -- dbt's views on it are made anew by the next build.
     drop table raw.earlier_line_items cascade;
