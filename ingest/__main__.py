@@ -46,7 +46,9 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     cur.add_argument("--replace", action="store_true", help="take the place of another report of the same payer")
     cur.add_argument(
-        "--force", action="store_true", help="accept a delivery that shrinks its month, or columns of other types"
+        "--force",
+        action="store_true",
+        help="accept a delivery that shrinks its month by a fifth, is older than the loaded one, or has other types",
     )
     cur.set_defaults(run=_run_cur)
 

@@ -202,7 +202,8 @@ def _text(instant: datetime | None) -> str | None:
 def read_current_loads() -> list[dict[str, Any]]:
     """Every current ledger row as a dict of its columns, by source and partition; [] where nothing was ever loaded.
 
-    `period_state` says of a billing period how settled it is (raw.billing_periods); null for other sources.
+    Of a billing period (raw.billing_periods), and null for other sources: `period_state`, how settled it is;
+    `unblended_cost`, its total, and `replaced_unblended_cost`, that of the delivery before.
 
     Raises:
         IngestError: the database can't be reached.
@@ -219,7 +220,8 @@ def read_current_loads() -> list[dict[str, Any]]:
             select
                 loads.load_id, loads.source_name, loads.partition_key, loads.source_uri, loads.source_version,
                 loads.row_count, loads.byte_count, loads.request_count, loads.data_from_at, loads.data_until_at,
-                loads.statistics, loads.started_at, loads.loaded_at, periods.period_state
+                loads.statistics, loads.started_at, loads.loaded_at, periods.period_state,
+                periods.unblended_cost, periods.replaced_unblended_cost
             from raw.loads
             left join raw.billing_periods as periods on loads.load_id = periods.load_id
             where loads.is_current

@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ingest import ledger
@@ -61,7 +62,7 @@ def _to_text(value: object) -> str:
 
 
 def _format_table(loads: Sequence[Row]) -> list[str]:
-    header = ("source", "partition", "rows", "data from", "data until", "state", "loaded at")
+    header = ("source", "partition", "rows", "data from", "data until", "state", "cost", "before", "loaded at")
     rows = [
         (
             load["source_name"],
@@ -70,6 +71,8 @@ def _format_table(loads: Sequence[Row]) -> list[str]:
             _minute(load["data_from_at"]),
             _minute(load["data_until_at"]),
             load["period_state"] or "",
+            _money(load["unblended_cost"]),
+            _money(load["replaced_unblended_cost"]),
             _minute(load["loaded_at"]),
         )
         for load in loads
@@ -79,6 +82,11 @@ def _format_table(loads: Sequence[Row]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [header, *rows]
     ]
+
+
+def _money(amount: Decimal | None) -> str:
+    """To the cent, for the eye; --json has every digit."""
+    return "" if amount is None else f"{amount:,.2f}"
 
 
 def _minute(instant: datetime | None) -> str:

@@ -58,6 +58,14 @@ class _Found:
     manifest: Manifest | None
 
 
+@dataclass(frozen=True)
+class _Allowed:
+    """What a person has allowed; see sync_report."""
+
+    is_replacing: bool
+    is_forced: bool
+
+
 def sync_report(
     source: str | Sequence[str],
     periods: list[str] | None = None,
@@ -74,7 +82,8 @@ def sync_report(
         periods: only these billing periods: `YYYY-MM`, or `open` and `previous` for the running month and the one
             before, which need not be delivered yet; all that are delivered where None.
         is_replacing: take the place of another report of the same payer, month by month, instead of refusing.
-        is_forced: accept a delivery that shrinks its month, or whose columns are of other types than before.
+        is_forced: accept a delivery that shrinks its month, is older than the loaded one, or whose columns are of other
+            types than before.
         now: what is the running month (default: this instant; months begin at midnight UTC, as AWS's do).
 
     Returns:
@@ -82,7 +91,8 @@ def sync_report(
         leaves its earlier rows whole and doesn't stop the others.
 
     Raises:
-        IngestError: a source or the database can't be read at all, or a period asked for isn't delivered.
+        IngestError: the database can't be used, or a period asked for isn't delivered. A source that can't be read is a
+            result of its own and doesn't stop the others.
     """
     ledger.create_raw_schema()
     ledger.refuse_other_origin()
@@ -90,6 +100,7 @@ def sync_report(
     loads = planning.read_loads()
     moving = planning.find_moving_periods(now or datetime.now(UTC))
     asked = {moving.get(period, period) for period in periods} if periods else None
+    allowed = _Allowed(is_replacing, is_forced)
     found, failed = _survey(sources, loads)
     results = [result for period, result in failed if asked is None or period is None or period in asked]
     known = {each.period for each in found} | {period for period, _ in failed if period is not None}
@@ -104,7 +115,7 @@ def sync_report(
             _log.info("load %d was killed; its tables are dropped", load_id)
         for delivery in sorted(found, key=lambda each: (each.period, each.partition_key), reverse=True):
             if asked is None or delivery.period in asked:
-                results.append(_sync_period(connection, delivery, is_replacing, is_forced))
+                results.append(_sync_period(connection, delivery, allowed))
     if asked is None:
         results += _find_missing(found, loads, known)
     return results
@@ -177,9 +188,7 @@ def _opened() -> Iterator[psycopg.Connection[Any]]:
         raise IngestError(f"{describe_server()}: {' '.join(str(error).split())}; nothing was loaded") from error
 
 
-def _sync_period(
-    connection: psycopg.Connection[Any], delivery: _Found, is_replacing: bool, is_forced: bool
-) -> PeriodResult:
+def _sync_period(connection: psycopg.Connection[Any], delivery: _Found, allowed: _Allowed) -> PeriodResult:
     key = delivery.partition_key
     if delivery.manifest is None:
         _log.info("%s: unchanged", key)
@@ -190,9 +199,9 @@ def _sync_period(
             if any(planning.is_loaded(delivery.manifest, load) for load in current):
                 _log.info("%s: unchanged", key)
                 return PeriodResult(key, "unchanged")
-            if not is_forced:
+            if not allowed.is_forced:
                 planning.refuse_older(delivery.manifest, current)
-            load = _load_period(connection, delivery.store, delivery.manifest, current, is_replacing, is_forced)
+            load = _load_period(connection, delivery.store, delivery.manifest, current, allowed)
     except IngestError as error:
         return PeriodResult(key, "failed", error=str(error))
     _log.info("%s: loaded, %s rows", key, f"{load.row_count:,}")
@@ -204,8 +213,7 @@ def _load_period(
     store: ObjectStore,
     manifest: Manifest,
     current: Sequence[CurrentLoad],
-    is_replacing: bool,
-    is_forced: bool,
+    allowed: _Allowed,
 ) -> ledger.Load:
     # By default Arrow's allocator gives memory back at once and asks for it again with the next rows.
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "1000")
@@ -231,12 +239,12 @@ def _load_period(
                 attributes.finish()
                 attributes_connection.commit()
             load.request_count = store.request_count - requests_before
-            checks.refuse_other_kinds(manifest, read.files, planning.read_loads(), is_forced)
+            checks.refuse_other_kinds(manifest, read.files, planning.read_loads(), allowed.is_forced)
             facts = checks.measure(connection, load.load_id, sorted(read.files_of_tables))
             _fill_ledger_row(load, manifest, read.files, facts)
             checks.refuse_lost_rows(manifest, sum(file.row_count for file in read.files), facts)
             progress.phase = "putting in place"
-            _put_in_place(connection, load, manifest, read.files_of_tables, facts, current, (is_replacing, is_forced))
+            _put_in_place(connection, load, manifest, read.files_of_tables, facts, current, allowed)
             is_in_place = True
     finally:
         if not is_in_place and not connection.closed:
@@ -253,17 +261,16 @@ def _put_in_place(
     files_of_tables: dict[int, list[int]],
     facts: checks.Facts,
     current: Sequence[CurrentLoad],
-    permissions: tuple[bool, bool],
+    allowed: _Allowed,
 ) -> None:
     """The one transaction that changes what people read. Where somebody reads for long, it is tried again and again."""
     cursor = psycopg.RawCursor(connection)
-    is_replacing, is_forced = permissions
     is_told = False
     while True:
         try:
             with connection.transaction():
                 others = _find_other_reports(cursor, load, manifest)
-                if others and not is_replacing:
+                if others and not allowed.is_replacing:
                     raise IngestError(
                         f"{manifest.place}: {manifest.period} of this payer is loaded already from {others[0][1]}, "
                         "and the bill would count twice; load one report per payer, or take the other's place with "
@@ -271,7 +278,7 @@ def _put_in_place(
                     )
                 others_ids = {load_id for load_id, _ in others}
                 before = [*current, *(each for each in planning.read_loads() if each.load_id in others_ids)]
-                checks.refuse_shrinking(manifest, facts, before, is_forced)
+                checks.refuse_shrinking(manifest, facts, before, allowed.is_forced)
                 load.statistics["has_reopened"] = checks.has_reopened(facts, before, checks.read_states(connection))
                 load.statistics["replaced"] = _describe_replaced(before)
                 replaced = [each.load_id for each in before]

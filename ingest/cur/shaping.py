@@ -48,7 +48,6 @@ _SAY_WHAT_IT_IS = ("product", "resource_tags", "cost_category", "tags")
 _COMBINATIONS_PER_ROW = 0.5
 _VALUES_PER_ROW = 0.25
 
-
 # With what describes a row, these tell it from every other row.
 _TELLING_APART = (STARTS, ENDS, *AMOUNT_COLUMNS)
 
@@ -184,10 +183,10 @@ class Shaper:
                 single = pa.array([value])
                 if kind == "number" and pa.types.is_string(single.type):
                     _parse_numbers(single)
-                elif pa.types.is_decimal(single.type):
+                    continue
+                if pa.types.is_decimal(single.type):
                     _refuse_large(single)
-                else:
-                    single.cast(_FROM_DOUBLE if pa.types.is_floating(single.type) else wanted)
+                single.cast(_FROM_DOUBLE if pa.types.is_floating(single.type) else wanted)
             except (pa.ArrowException, TypeError, ValueError):
                 row = self._rows_before + place + 1
                 return IngestError(

@@ -26,6 +26,15 @@ def _botocore_reads_its_files_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
+def shared(create_product: Callable[..., Product], cloud: Cloud) -> Iterator[Product]:
+    """A product for all tests of a module, each of which loads another payer's bill or replaces the one before."""
+    made = create_product(**cloud.variables)
+    made.call("cur", "--source", "nowhere")  # makes the schema
+    yield made
+    made.drop()
+
+
+@pytest.fixture(scope="module")
 def standing(create_product: Callable[..., Product], cloud: Cloud) -> Product:
     """A product that has loaded October of a small report from a bucket, and whose next sync meets something bad."""
     product = create_product(**cloud.variables)

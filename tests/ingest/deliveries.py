@@ -17,6 +17,8 @@ ACCOUNT = "012345678901"
 _NUMBERS = ("UsageAmount", "Cost", "_amount", "_cost")
 _MAPS = ("product", "resource_tags", "cost_category", "discount")
 
+OWNER = "012345678901"  # of the reports that tests.simulated.deliver makes
+
 
 def sync(product: Product, *sources: Path | str, options: Sequence[str] = ()) -> list[str]:
     """`python -m ingest cur`, which must succeed; what it prints, a line a period."""

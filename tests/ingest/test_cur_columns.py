@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tests.ingest.deliveries import (
+    OWNER,
     change_manifest,
     deliver_parquet,
     sync,
@@ -17,9 +18,6 @@ from tests.ingest.deliveries import (
 )
 from tests.ingest.shaped import shape_groups
 from tests.simulated import Product, deliver, line_item, month_of
-
-OWNER = "012345678901"
-
 
 # --- columns ---------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 import csv
 import os
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from ingest.cur import reading, storing
 from tests.ingest.delivered import find_differences, open_files, read_delivered, read_stored, sum_delivered, sum_stored
 from tests.ingest.deliveries import (
+    OWNER,
     deliver_export,
     deliver_parquet,
     sync,
@@ -25,17 +25,7 @@ from tests.ingest.deliveries import (
     write_zip,
 )
 from tests.real_data import lay_out_csv_report
-from tests.simulated import Cloud, Product, deliver, line_item, list_tables, month_of, write_csv
-
-OWNER = "012345678901"
-
-
-@pytest.fixture(scope="module")
-def shared(create_product: Callable[..., Product], cloud: Cloud) -> Iterator[Product]:
-    """A product whose tests each load another owner's bill, or take the place of what the one before has loaded."""
-    made = create_product(**cloud.variables)
-    yield made
-    made.drop()
+from tests.simulated import Product, deliver, line_item, list_tables, month_of, write_csv
 
 
 def load(product: Product, source: Path | str) -> list[str]:

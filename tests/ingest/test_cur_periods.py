@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from demo.wire import Request
 from tests.ingest.deliveries import (
+    OWNER,
     change_manifest,
     deliver_export,
     deliver_overwriting,
@@ -23,16 +24,6 @@ from tests.ingest.deliveries import (
     write_rows,
 )
 from tests.simulated import Cloud, Product, deliver, line_item, month_of, read_state, sole_error
-
-OWNER = "012345678901"
-
-
-@pytest.fixture(scope="module")
-def shared(create_product: Callable[..., Product], cloud: Cloud) -> Iterator[Product]:
-    """A product for all tests here; the rows of each have a payer of their own, so that no bill meets another."""
-    made = create_product(**cloud.variables)
-    yield made
-    made.drop()
 
 
 @pytest.fixture

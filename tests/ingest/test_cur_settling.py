@@ -1,6 +1,5 @@
 """How settled each billing period is, what its deliveries changed, and what is refused because too much is gone."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -8,20 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.ingest.deliveries import sync, write_rows
+from tests.ingest.deliveries import OWNER, sync, write_rows
 from tests.simulated import Product, deliver, line_item, month_of, read_state, sole_error
-
-OWNER = "012345678901"
-
-
-@pytest.fixture(scope="module")
-def shared(create_product: Callable[..., Product]) -> Iterator[Product]:
-    """A product for all tests here; the rows of each have a payer of their own, so that no bill meets another."""
-    made = create_product()
-    made.call("cur", "--source", "nowhere")  # makes the schema
-    yield made
-    made.drop()
-
 
 # --- how settled a month is ------------------------------------------------------------------------------------------
 
@@ -97,7 +84,7 @@ def test_a_late_refund_reopens_a_final_month(shared: Product, tmp_path: Path) ->
     # All of them stay on record, and status tells the newest.
     assert [row[0] for row in read_periods(shared, "settled")] == ["replaced"] * 4 + ["reopened"]
     (line,) = [line for line in shared.call("status").stdout.splitlines() if "/settled/2023-01" in line]
-    assert "  reopened  " in line
+    assert "  reopened  4.75  4.75  " in line
     shared.change(
         "update raw.loads set loaded_at = loaded_at - interval '8 days' where partition_key like '%/settled/%'"
     )
