@@ -24,6 +24,8 @@ _BLOCK_BYTES = 2 << 20
 # Rows that are shaped together: more of them repeat the same attributes, fewer of them take less memory.
 GROUP_ROWS = 64_000
 _GROUP_BYTES = 64 << 20
+# Parquet of long text is decoded a row group at a time: what comes after that takes the less.
+_PARQUET_GROUP_BYTES = 32 << 20
 # Text of Parquet that takes no more than this a row, repeats.
 _REPEATING_BYTES = 16
 
@@ -207,7 +209,7 @@ def _read_parquet(path: Path, tell_position: Callable[[int], object]) -> Iterato
         done = 0
         row_groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
         row_bytes = sum(group.total_byte_size for group in row_groups) / max(row_count, 1)
-        rows = max(1, min(GROUP_ROWS, int(_GROUP_BYTES / max(row_bytes, 1.0))))
+        rows = max(1, min(GROUP_ROWS, int(_PARQUET_GROUP_BYTES / max(row_bytes, 1.0))))
         for batch in file.iter_batches(batch_size=rows):
             done += batch.num_rows
             tell_position(byte_count * done // max(row_count, 1))
