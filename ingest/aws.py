@@ -59,9 +59,27 @@ def open_accounts() -> list[Account]:
     Raises:
         IngestError: no credentials, or a role can't be assumed.
     """
+    accounts, failures = try_accounts()
+    for error in failures.values():
+        raise IngestError(error)
+    return accounts
+
+
+def try_accounts() -> tuple[list[Account], dict[str, str]]:
+    """`open_accounts`, and for each role that can't be assumed why.
+
+    Raises:
+        IngestError: no credentials.
+    """
     role_arns = os.environ.get("TIEOUT_ASSUME_ROLE_ARNS", "").replace(",", " ").split()
-    accounts = [open_account(), *(open_account(role_arn) for role_arn in role_arns)]
-    return list({account.account_id: account for account in accounts}.values())
+    accounts = [open_account()]
+    failures = {}
+    for role_arn in role_arns:
+        try:
+            accounts.append(open_account(role_arn))
+        except IngestError as error:
+            failures[role_arn] = str(error)
+    return list({account.account_id: account for account in accounts}.values()), failures
 
 
 def _assume_role(session: Any, role_arn: str) -> Any:
@@ -101,6 +119,8 @@ def _remedy(code: str) -> str:
         return "; grant the actions of docs/iam-policy.json"
     if code in {"NoSuchBucket", "404"}:
         return "; check the bucket's name in --source"
+    if code in {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException"}:
+        return "; set this machine's clock right, and check the secret key"
     if code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"}:
         return "; renew the AWS credentials"
     return ""
