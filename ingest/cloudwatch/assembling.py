@@ -18,6 +18,7 @@ SCHEMA = pa.schema(
         ("load_id", pa.int64()),
     ]
 )
+_PLACES = {statistic: place for place, statistic in enumerate(STATISTIC_COLUMNS)}
 # Seconds of 5,000 years: series and second fit into one number.
 _SPAN = 1 << 37
 
@@ -28,17 +29,40 @@ def assemble_rows(answers: Sequence[Points], period_seconds: int, load_id: int) 
     Returns:
         A table of SCHEMA.
     """
-    chosen = [each for each in answers if each.query.period_seconds == period_seconds and len(each.seconds)]
-    if not chosen:
+    series: dict[int, list[Points]] = {}
+    for each in answers:
+        if each.query.period_seconds == period_seconds and len(each.seconds):
+            series.setdefault(each.query.known.series_id, []).append(each)
+    if not series:
         return SCHEMA.empty_table()
-    keys = np.concatenate([each.query.known.series_id * _SPAN + each.seconds for each in chosen])
-    places = np.concatenate(
-        [np.full(len(each.seconds), COLUMNS.index(STATISTIC_COLUMNS[each.query.statistic])) for each in chosen]
-    )
-    rows, row_of = np.unique(keys, return_inverse=True)
-    values = np.full((len(COLUMNS), len(rows)), np.nan)
-    values[places, row_of] = np.concatenate([each.values for each in chosen])
-    return _to_table(rows, values, period_seconds, load_id)
+    ids = sorted(series)
+    stamps = [_list_seconds(series[series_id]) for series_id in ids]
+    lengths = [len(seconds) for seconds in stamps]
+    values = np.full((len(COLUMNS), sum(lengths)), np.nan)
+    start = 0
+    for series_id, seconds in zip(ids, stamps, strict=True):
+        row = values[:, start : start + len(seconds)]
+        for points in series[series_id]:
+            column = row[_PLACES[points.query.statistic]]
+            if np.array_equal(points.seconds, seconds):
+                column[:] = points.values
+            else:
+                column[np.searchsorted(seconds, points.seconds)] = points.values
+        start += len(seconds)
+    keys = np.repeat(np.array(ids, dtype=np.int64) * _SPAN, lengths) + np.concatenate(stamps)
+    return _to_table(keys, values, period_seconds, load_id)
+
+
+def _list_seconds(members: Sequence[Points]) -> np.ndarray:
+    """The periods of a series, in order: nearly always those of each of its statistics."""
+    first = members[0].seconds
+    if _is_rising(first) and all(np.array_equal(first, each.seconds) for each in members[1:]):
+        return first
+    return np.unique(np.concatenate([each.seconds for each in members]))
+
+
+def _is_rising(seconds: np.ndarray) -> bool:
+    return bool((seconds[1:] > seconds[:-1]).all())
 
 
 def _to_table(keys: np.ndarray, values: np.ndarray, period_seconds: int, load_id: int) -> pa.Table:
