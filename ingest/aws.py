@@ -32,9 +32,14 @@ class Account:
     account_id: str
     session: Any  # boto3.Session, which has no types of its own
 
-    def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of this account; `region` defaults to the session's."""
-        return self.session.client(service, region_name=region or self.session.region_name, config=_CONFIG)
+    def client(self, service: str, region: str | None = None, *, is_validating: bool = True) -> Any:
+        """A boto3 client of this account; `region` defaults to the session's.
+
+        Args:
+            is_validating: have boto3 check each request's parameters, which takes longer than making the request.
+        """
+        config = _CONFIG if is_validating else _CONFIG.merge(Config(parameter_validation=False))
+        return self.session.client(service, region_name=region or self.session.region_name, config=config)
 
 
 def open_account(role_arn: str | None = None) -> Account:

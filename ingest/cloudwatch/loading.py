@@ -88,7 +88,7 @@ def collect_metrics(
         def collect(account: Account, region: str) -> RegionResult:
             try:
                 with making:  # sessions are not for several threads, clients are
-                    client = account.client("cloudwatch", region)
+                    client = account.client("cloudwatch", region, is_validating=False)
                 speed_up(client)
                 return _Region(account, region, client, catalog, log, requests).collect(present, reread)
             except IngestError as error:
