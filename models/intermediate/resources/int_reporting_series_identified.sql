@@ -5,7 +5,17 @@ with series as (
 ),
 
 metric_catalog as (
-    select * from {{ ref('metric_catalog') }}
+    select
+        namespace,
+        metric_name,
+        dimension_names,
+        resource_dimension,
+        resource_type,
+        period_seconds,
+        collected,
+        absence_means,
+        nullif(scope_dimension, '') as scope_dimension
+    from {{ ref('metric_catalog') }}
 ),
 
 -- CloudWatch knows a REST API by its name; a name that two share tells neither.

@@ -77,7 +77,7 @@ silent as (
             and metric_catalog.metric_name = reporting.metric_name
     where
         metric_catalog.absence_means = 'zero'
-        and metric_catalog.scope_dimension is null
+        and coalesce(metric_catalog.scope_dimension, '') = ''
         and resources.is_billed
         and reporting.series_id is null
 ),
