@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page("app_pages/commitments.py", title="Commitments"),
         st.Page("app_pages/schedules.py", title="Schedules"),
         st.Page("app_pages/portfolio.py", title="Portfolio"),
+        st.Page("app_pages/data_quality.py", title="Data quality"),
         st.Page("app_pages/assistant.py", title="Assistant"),
     ],
     position="top",

@@ -42,6 +42,11 @@ OVERLAP_WORDS = {
     "removed_as_waste": "another finding removes the resource",
     "resized_first": "another finding makes the machine smaller first",
 }
+MEANING_OF_SILENCE = {
+    "zero": "idle: nothing happened",
+    "not_running": "not running, or attached to nothing",
+    "unknown": UNKNOWN,
+}
 MEANING_OF_COST_QUALITY = {
     "reconciled": "the costs agree with Cost Explorer on every day old enough to compare",
     "provisional": "the costs can still change: the bill of these days isn't final, or can't be compared yet",

@@ -437,8 +437,23 @@ create table if not exists raw.inventory_resources (
     resource_name text,
     state text,                             -- AWS's word
     attributes text not null,               -- JSON: COPY from Arrow takes no jsonb
+    first_seen_at timestamptz not null,     -- kept when the scope's rows are replaced
     primary key (load_id, resource_type, resource_id)
 );
+do $$
+begin
+    -- An earlier version's rows were seen when they were loaded; since when, nobody noted.
+    if not exists (
+        select from pg_attribute where attrelid = 'raw.inventory_resources'::regclass and attname = 'first_seen_at'
+    ) then
+        alter table raw.inventory_resources add column first_seen_at timestamptz;
+        update raw.inventory_resources set first_seen_at = coalesce(
+            (select started_at from raw.loads where loads.load_id = inventory_resources.load_id), clock_timestamp()
+        );
+        alter table raw.inventory_resources alter column first_seen_at set not null;
+    end if;
+end
+$$;
 
 create table if not exists raw.inventory_scopes (
     account_id text not null,

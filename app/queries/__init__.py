@@ -34,6 +34,8 @@ from app.queries.quality import (
     check_ready,
     get_as_of,
     get_data_quality,
+    get_metric_coverage,
+    get_request_costs,
 )
 from app.queries.recommendations import (
     get_commitment_recommendations,
@@ -72,12 +74,14 @@ __all__ = [
     "get_costs_monthly",
     "get_data_quality",
     "get_filter_values",
+    "get_metric_coverage",
     "get_occupancy",
     "get_portfolio",
     "get_portfolio_context",
     "get_portfolio_items",
     "get_recommendation",
     "get_reconciliation_summary",
+    "get_request_costs",
     "get_resource_context",
     "get_rightsizing_recommendations",
     "get_rule_evaluation_counts",

@@ -1,7 +1,7 @@
 """How old the data is, how far it can be trusted, and whether it is there at all."""
 
 from app.database import BUILD_THE_MARTS, DataNotReady, fetch_rows
-from app.rows import AsOf, MissingMart, SourceQuality
+from app.rows import AsOf, MetricCoverage, MissingMart, RequestCost, SourceQuality
 
 MARTS = (
     "ai_context",
@@ -10,10 +10,12 @@ MARTS = (
     "dim_resources",
     "fct_account_costs_monthly",
     "fct_answers",
+    "fct_api_requests_monthly",
     "fct_commitment_curves",
     "fct_commitment_options",
     "fct_commitment_strategies",
     "fct_cost_reconciliation_daily",
+    "fct_metric_coverage",
     "fct_portfolio",
     "fct_portfolio_items",
     "fct_recommendations",
@@ -37,6 +39,47 @@ def get_data_quality() -> list[SourceQuality]:
             array_position(array['cur', 'cost_explorer', 'cloudwatch', 'inventory', 'prices'], source_name), source_name
         """,
         row_type=SourceQuality,
+    )
+
+
+def get_metric_coverage() -> list[MetricCoverage]:
+    """Per kind of resource, all accounts together: what is billed but silent, and what reports but isn't billed."""
+    return fetch_rows(
+        """
+        select
+            resource_type,
+            service_name,
+            silence_means,
+            sum(billed_resource_count)::bigint as billed_resource_count,
+            sum(reporting_resource_count)::bigint as reporting_resource_count,
+            sum(silent_resource_count)::bigint as silent_resource_count,
+            sum(unread_resource_count)::bigint as unread_resource_count,
+            sum(unbilled_resource_count)::bigint as unbilled_resource_count
+        from marts.fct_metric_coverage
+        group by resource_type, service_name, silence_means
+        order by service_name, resource_type
+        """,
+        row_type=MetricCoverage,
+    )
+
+
+def get_request_costs() -> list[RequestCost]:
+    """What asking AWS has cost per month, source and operation, in all accounts and regions; newest month first."""
+    return fetch_rows(
+        """
+        select
+            request_month_start_date,
+            source_name,
+            operation,
+            sum(request_count)::bigint as request_count,
+            sum(billed_unit_count)::bigint as billed_unit_count,
+            sum(request_cost_usd) as request_cost_usd,
+            max(last_requested_at) as last_requested_at
+        from marts.fct_api_requests_monthly
+        group by request_month_start_date, source_name, operation
+        order by request_month_start_date desc, request_cost_usd desc, source_name, operation
+        """,
+        row_type=RequestCost,
     )
 
 

@@ -5,8 +5,10 @@ from app.rows.answers import (
     AsOf,
     Context,
     FoundResource,
+    MetricCoverage,
     MissingMart,
     PortfolioCategory,
+    RequestCost,
     SourceQuality,
 )
 from app.rows.base import (
@@ -61,6 +63,7 @@ __all__ = [
     "FilterValues",
     "FoundResource",
     "FrozenRow",
+    "MetricCoverage",
     "MissingMart",
     "MonthlyCost",
     "OccupancyHour",
@@ -74,6 +77,7 @@ __all__ = [
     "ReconciliationDates",
     "ReconciliationDay",
     "ReconciliationSummary",
+    "RequestCost",
     "ResourceSchedule",
     "RightsizingOption",
     "RightsizingRecommendation",

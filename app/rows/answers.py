@@ -1,6 +1,6 @@
 """The five answers, the portfolio, what a model may know, and how far the data can be trusted."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import Field
@@ -78,6 +78,31 @@ class SourceQuality(FrozenRow):
     row_count: int | None
     finding: str | None
     evaluated_at: datetime | None
+
+
+class MetricCoverage(FrozenRow):
+    """How far CloudWatch sees a kind of resource (`marts.fct_metric_coverage`, all accounts together)."""
+
+    resource_type: str
+    service_name: str | None
+    silence_means: str
+    billed_resource_count: int
+    reporting_resource_count: int = Field(description="Of the billed ones, those that report.")
+    silent_resource_count: int = Field(description="Of the billed ones, those that don't, where CloudWatch was read.")
+    unread_resource_count: int = Field(description="Of the billed ones, those where CloudWatch was never read.")
+    unbilled_resource_count: int = Field(description="Those that report and aren't billed.")
+
+
+class RequestCost(FrozenRow):
+    """What one kind of request to AWS cost in one month (`marts.fct_api_requests_monthly`, summed)."""
+
+    request_month_start_date: date
+    source_name: str
+    operation: str
+    request_count: int
+    billed_unit_count: int
+    request_cost_usd: Usd
+    last_requested_at: datetime | None
 
 
 class AsOf(FrozenRow):

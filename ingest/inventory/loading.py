@@ -24,6 +24,7 @@ _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("account_id", "region", "resource_type", "resource_id")),
         *((name, pa.string()) for name in ("resource_name", "state", "attributes")),
+        ("first_seen_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 LISTINGS: Mapping[str, Callable[[Account, str], Listing]] = {
@@ -83,7 +84,14 @@ def _sync_scope(
     try:
         with explained(f"inventory {partition_key}"):
             found, request_count = listing(account, region)
-        rows = [_describe(each, account.account_id, region, resource_type) for each in found]
+        known = _find_known(account.account_id, region, resource_type)
+        rows = [
+            {
+                **_describe(each, account.account_id, region, resource_type),
+                "first_seen_at": known.get(each.resource_id, asked_at),
+            }
+            for each in found
+        ]
         row_count = replace_partition(
             SOURCE_NAME,
             partition_key,
@@ -109,6 +117,19 @@ def _describe(found: Found, account_id: str, region: str, resource_type: str) ->
         "state": found.state,
         "attributes": json.dumps(found.attributes, default=_spell),
     }
+
+
+def _find_known(account_id: str, region: str, resource_type: str) -> dict[str, datetime]:
+    """Since when each resource of a scope is known, as far as it was there at the last look."""
+    with database.connect() as connection:
+        rows = connection.execute(
+            """
+            select resource_id, first_seen_at from raw.inventory_resources
+            where account_id = %s and region = %s and resource_type = %s
+            """,
+            (account_id, region, resource_type),
+        ).fetchall()
+    return {str(resource_id): first_seen_at for resource_id, first_seen_at in rows}
 
 
 def _spell(value: Any) -> str:

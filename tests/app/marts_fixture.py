@@ -80,6 +80,8 @@ def fill_marts(connection: psycopg.Connection[Any]) -> None:
     insert_rows(connection, "fct_cost_reconciliation_daily", reconciliation_days())
     insert_rows(connection, "fct_resource_utilization", [{"metrics_as_of_at": METRICS_AS_OF}])
     insert_rows(connection, "data_quality", sources())
+    insert_rows(connection, "fct_metric_coverage", coverage())
+    insert_rows(connection, "fct_api_requests_monthly", requests())
     fill_answers(connection, insert_rows, recommendation, recommendations(), {SHOP: "shop-production", LAB: None})
 
 
@@ -272,6 +274,34 @@ def sources() -> Rows:
         {"source_name": "cur", "last_loaded_at": NOW, "data_as_of_at": COSTS_AS_OF,
          "first_data_at": NOW - timedelta(days=90), "freshness_promise_hours": 36, "is_fresh": True, "load_count": 9,
          "row_count": 6_000, "finding": "Loaded today.", "evaluated_at": NOW},
+    ]  # fmt: skip
+
+
+def coverage() -> Rows:
+    """Functions of two accounts of which one is silent; machines, one where nobody read and one that isn't billed."""
+    columns = ("resource_type", "service_name", "account_id", "silence_means", "billed", "reporting", "silent")
+    rows = (
+        ("lambda_function", "AWS Lambda", SHOP, "zero", 3, 2, 1, 0, 0),
+        ("lambda_function", "AWS Lambda", LAB, "zero", 1200, 1200, 0, 0, 0),
+        ("ec2_instance", "Amazon EC2", SHOP, "not_running", 7, 6, 0, 1, 1),
+    )
+    counted = (*columns[:4], *(f"{each}_resource_count" for each in (*columns[4:], "unread", "unbilled")))
+    return [{**dict(zip(counted, row, strict=True)), "evaluated_at": NOW} for row in rows]
+
+
+def requests() -> Rows:
+    """October's and November's requests; November's metrics were asked for in two regions."""
+    asked = (
+        (date(2026, 10, 1), "cost_explorer", "GetCostAndUsage", "us-east-1", 4, 4, "0.04"),
+        (date(2026, 11, 1), "cloudwatch", "GetMetricData", "us-east-1", 30, 15_000, "0.15"),
+        (date(2026, 11, 1), "cloudwatch", "GetMetricData", "eu-west-1", 10, 5_000, "0.05"),
+        (date(2026, 11, 1), "cloudwatch", "ListMetrics", "eu-west-1", 12, 12, "0.00012"),
+    )
+    return [
+        {"api_request_month_id": f"q{number}", "request_month_start_date": month, "source_name": source,
+         "operation": operation, "account_id": SHOP, "region": region, "request_count": count,
+         "billed_unit_count": units, "request_cost_usd": Decimal(cost), "last_requested_at": NOW}
+        for number, (month, source, operation, region, count, units, cost) in enumerate(asked)
     ]  # fmt: skip
 
 

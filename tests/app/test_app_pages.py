@@ -19,7 +19,7 @@ from tests.app import marts_fixture as invented
 
 ENTRY = Path(__file__).parents[2] / "app/streamlit_app.py"
 WASTE = "app_pages/waste.py"
-PAGES = ("waste", "rightsizing", "commitments", "schedules", "portfolio")
+PAGES = ("waste", "rightsizing", "commitments", "schedules", "portfolio", "data_quality")
 
 
 def open_page(page: str | None = None, **address: str) -> AppTest:
@@ -116,6 +116,17 @@ class TestOtherAnswers:
         assert figures["Counted per month"] == show_money(total.counted_net_savings_usd_per_month)
         assert figures["Not counted twice"] == "$50.00"
         assert "it adds $0.00 a month: another finding removes the resource." in read_text(read_html(test))
+
+
+@pytest.mark.usefixtures("filled")
+class TestDataQuality:
+    def test_silence_and_the_cost_of_asking_are_told(self) -> None:
+        text = read_text(read_html(open_page("app_pages/data_quality.py")))
+        assert "Lambda function AWS Lambda 1,203 1,202 1 idle: nothing happened 0 0" in text
+        assert "EC2 instance Amazon EC2 7 6 0 not running, or attached to nothing 1 1" in text
+        assert "November 2026 CloudWatch GetMetricData 40 20,000 $0.20 2026-11-21 06:00 UTC" in text
+        assert "November 2026 CloudWatch ListMetrics 12 12 <$0.01" in html.unescape(text)
+        assert text.index("November 2026") < text.index("October 2026 Cost Explorer GetCostAndUsage 4 4 $0.04")
 
 
 @pytest.mark.usefixtures("filled")

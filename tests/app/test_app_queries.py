@@ -43,6 +43,8 @@ def test_row_types_are_the_contracts_columns() -> None:
     assert set(rows.OccupancyHour.model_fields) <= set(contracts["fct_resource_occupancy"])
     assert set(rows.RuleEvaluation.model_fields) <= set(contracts["fct_rule_evaluations"])
     assert set(rows.AccountMonthlyCost.model_fields) <= set(contracts["fct_account_costs_monthly"])
+    assert set(rows.MetricCoverage.model_fields) <= set(contracts["fct_metric_coverage"])
+    assert set(rows.RequestCost.model_fields) <= set(contracts["fct_api_requests_monthly"])
     assert set(rows.ReconciliationDay.model_fields) <= set(contracts["fct_cost_reconciliation_daily"])
 
 

@@ -8,9 +8,11 @@ with line_items as (
     where charge_class = 'usage'
 ),
 
+-- Five-minute rows run ahead of the hour that they add up to, which is what is judged.
 datapoints as (
     select max(period_end_at) as metrics_as_of_at
     from {{ ref('stg_cloudwatch__datapoints') }}
+    where period_seconds > 300
 ),
 
 daily_costs as (

@@ -32,7 +32,9 @@ memory as (
         max(maximum_value) as memory_maximum_pct,
         max(completeness_ratio) as memory_completeness_ratio
     from utilization
-    where namespace = 'CWAgent'
+    where
+        namespace = 'CWAgent'
+        and metric_name in ('mem_used_percent', 'Memory % Committed Bytes In Use')
     group by resource_key, window_days
 ),
 

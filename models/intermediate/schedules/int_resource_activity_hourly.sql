@@ -17,6 +17,7 @@ series as (
 
 datapoints as (
     select * from {{ ref('stg_cloudwatch__datapoints') }}
+    where period_seconds = 3600
 ),
 
 time_zones as (

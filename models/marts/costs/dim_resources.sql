@@ -1,4 +1,4 @@
--- Every resource that any source has seen, and which.
+-- Every resource that any source has seen, which sources, and since when.
 with billed as (
     select * from {{ ref('int_billed_resources_identified') }}
 ),
@@ -116,6 +116,7 @@ joined as (
         inventory.state as inventory_state,
         inventory.attributes as inventory_attributes,
         inventory.resource_id is not null as is_in_inventory,
+        inventory.first_seen_at as first_inventoried_at,
         inventory_scopes.collected_at as inventory_as_of_at
     from seen
     left join placed
@@ -192,7 +193,16 @@ select
     joined.last_instance_hour_at,
     joined.first_reported_at,
     joined.last_reported_at,
+    joined.first_inventoried_at,
+    case when joined.is_in_inventory then joined.inventory_as_of_at end as last_inventoried_at,
     joined.inventory_as_of_at,
+    least(joined.first_billed_at, joined.first_reported_at, joined.first_inventoried_at) as first_seen_at,
+    concat_ws(
+        ', ',
+        case when joined.first_billed_at is not null then 'bill' end,
+        case when joined.first_reported_at is not null then 'metrics' end,
+        case when joined.is_in_inventory then 'inventory' end
+    ) as seen_by,
     joined.is_spot,
     joined.inventory_attributes ->> 'auto_scaling_group_name' is not null as is_in_auto_scaling_group,
     joined.first_billed_at is not null as is_billed,

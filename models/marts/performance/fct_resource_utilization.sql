@@ -1,8 +1,11 @@
 -- What each resource really used, per metric and look-back window. A period without a datapoint counts as not observed,
 -- never as zero, but for metrics whose silence means zero (seed metric_catalog): there every hour in which the resource
--- was there and CloudWatch was read is observed, and a resource that never reported has a row too.
+-- was there and CloudWatch was read is observed, and a resource that never reported has a row too. Judged is one length
+-- of period a metric, the catalogue's: datapoints of several stand side by side and say the same.
 with datapoints as (
+    -- Five-minute rows are of the recent past alone; the hours beside them hold what they add up to.
     select * from {{ ref('stg_cloudwatch__datapoints') }}
+    where period_seconds > 300
 ),
 
 series as (
@@ -36,7 +39,8 @@ reporting as (
         series.metric_name,
         series.series_scope,
         series.absence_means,
-        series.period_seconds,
+        series.collected,
+        series.collected_until_at,
         resources.resource_key,
         resources.account_id,
         resources.region,
@@ -58,7 +62,8 @@ silent as (
         metric_catalog.metric_name,
         '' as series_scope,
         metric_catalog.absence_means,
-        metric_catalog.period_seconds,
+        metric_catalog.collected,
+        null::timestamptz as collected_until_at,
         resources.resource_key,
         resources.account_id,
         resources.region,
@@ -72,7 +77,7 @@ silent as (
             and metric_catalog.metric_name = reporting.metric_name
     where
         metric_catalog.absence_means = 'zero'
-        and metric_catalog.dimension_names = metric_catalog.resource_dimension
+        and coalesce(metric_catalog.scope_dimension, '') = ''
         and resources.is_billed
         and reporting.series_id is null
 ),
@@ -83,14 +88,32 @@ known as (
     select * from silent
 ),
 
--- The hours that could have been seen: the part of the window in which the resource was there, and, where silence
--- speaks, in which CloudWatch was read.
-expected as (
+owed as (
     select
         known.*,
         windows.window_days,
         as_of.metrics_as_of_at,
         as_of.metrics_as_of_at - windows.window_days * interval '1 day' as window_start_at,
+        -- What is asked for once a day is up to a day behind, and no less whole for that.
+        case known.collected
+            when 'daily'
+                then
+                    greatest(
+                        least(as_of.metrics_as_of_at, known.collected_until_at),
+                        as_of.metrics_as_of_at - interval '1 day'
+                    )
+            else as_of.metrics_as_of_at
+        end as owed_until_at
+    from known
+    cross join windows
+    cross join as_of
+),
+
+-- The hours that could have been seen: the part of the window in which the resource was there, and, where silence
+-- speaks, in which CloudWatch was read.
+expected as (
+    select
+        owed.*,
         -- Of a region that CloudWatch was never read for, silence says nothing.
         case
             when collections.account_id is not null
@@ -98,22 +121,37 @@ expected as (
                     greatest(
                         0,
                         extract(
-                            epoch from least(as_of.metrics_as_of_at, collections.collected_until_at)
-                            - greatest(
-                                as_of.metrics_as_of_at - windows.window_days * interval '1 day',
-                                known.first_billed_at,
-                                collections.collected_from_at
-                            )
+                            epoch from least(owed.owed_until_at, collections.collected_until_at)
+                            - greatest(owed.window_start_at, owed.first_billed_at, collections.collected_from_at)
                         )
                     ) / 3600.0
         end as readable_hours
-    from known
-    cross join windows
-    cross join as_of
+    from owed
     left join collections
         on
-            known.account_id = collections.account_id
-            and known.region = collections.region
+            owed.account_id = collections.account_id
+            and owed.region = collections.region
+),
+
+-- The first day of the longest window, whole.
+oldest as (
+    select
+        date_trunc('day', (as_of.metrics_as_of_at - max(windows.window_days) * interval '1 day') at time zone 'UTC')
+        at time zone 'UTC' as judged_from_at
+    from as_of
+    cross join windows
+    group by as_of.metrics_as_of_at
+),
+
+judged as (
+    select datapoints.*
+    from datapoints
+    inner join series
+        on
+            datapoints.series_id = series.series_id
+            and datapoints.period_seconds = series.period_seconds
+    cross join oldest
+    where datapoints.period_start_at >= oldest.judged_from_at
 ),
 
 daily as (
@@ -122,7 +160,7 @@ daily as (
         usage_date,
         sum(sum_value) as sum_value,
         sum(average_value * sample_count) / nullif(sum(sample_count), 0) as average_value
-    from datapoints
+    from judged
     group by series_id, usage_date
 ),
 
@@ -143,24 +181,24 @@ daily_highest as (
 
 windowed as (
     select
-        datapoints.series_id,
+        judged.series_id,
         windows.window_days,
-        min(datapoints.period_start_at) as first_datapoint_at,
-        max(datapoints.period_end_at) as last_datapoint_at,
+        min(judged.period_start_at) as first_datapoint_at,
+        max(judged.period_end_at) as last_datapoint_at,
         count(*) as datapoint_count,
-        sum(datapoints.period_seconds) / 3600.0 as observed_hours,
-        sum(datapoints.average_value * datapoints.sample_count) / nullif(sum(datapoints.sample_count), 0)
+        sum(judged.period_seconds) / 3600.0 as observed_hours,
+        sum(judged.average_value * judged.sample_count) / nullif(sum(judged.sample_count), 0)
             as average_value,
-        max(datapoints.maximum_value) as maximum_value,
-        min(datapoints.minimum_value) as minimum_value,
-        percentile_cont(array[0.9, 0.95, 0.99, 0.995]) within group (order by datapoints.maximum_value)
+        max(judged.maximum_value) as maximum_value,
+        min(judged.minimum_value) as minimum_value,
+        percentile_cont(array[0.9, 0.95, 0.99, 0.995]) within group (order by judged.maximum_value)
             as maximum_percentiles,
-        sum(datapoints.sum_value) as sum_value
-    from datapoints
+        sum(judged.sum_value) as sum_value
+    from judged
     cross join windows
     cross join as_of
-    where datapoints.period_start_at >= as_of.metrics_as_of_at - windows.window_days * interval '1 day'
-    group by datapoints.series_id, windows.window_days
+    where judged.period_start_at >= as_of.metrics_as_of_at - windows.window_days * interval '1 day'
+    group by judged.series_id, windows.window_days
 ),
 
 measured as (
@@ -189,7 +227,7 @@ measured as (
             else windowed.observed_hours
         end as observed_hours,
         extract(
-            epoch from expected.metrics_as_of_at
+            epoch from expected.owed_until_at
             - greatest(expected.window_start_at, least(expected.first_billed_at, windowed.first_datapoint_at))
         ) / 3600.0 as expected_hours
     from expected

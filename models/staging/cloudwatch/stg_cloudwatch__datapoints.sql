@@ -15,6 +15,8 @@ renamed as (
         minimum_value,
         sum_value,
         sample_count,
+        p95_value,
+        p99_value,
 
         -- dates and timestamps
         (period_start_at at time zone 'UTC')::date as usage_date,

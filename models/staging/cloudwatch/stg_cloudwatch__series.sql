@@ -13,6 +13,7 @@ renamed as (
         region,
         namespace,
         metric_name,
+        dimension_names,
         dimensions,
 
         -- timestamps

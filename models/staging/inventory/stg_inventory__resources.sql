@@ -15,6 +15,9 @@ renamed as (
         resource_name,
         state,
 
+        -- timestamps
+        first_seen_at,
+
         -- everything else that AWS said
         attributes::jsonb as attributes
     from source
