@@ -96,6 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
             # A body that ends before the announced length: only the closed connection tells the client.
             self.close_connection |= response.length is not None and response.length > len(response.body)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The header Date: the account's present, as AWS's own clock is of its world."""
+        return super().date_time_string(self.server.router.account.now * 3600)
+
     def log_message(self, format: str, *args: Any) -> None:
         """Requests aren't logged: a sync makes thousands."""
 

@@ -38,7 +38,7 @@ def load_metrics(reread_hours: int | None = None) -> None:
     """Datapoints since the last collection.
 
     Args:
-        reread_hours: how many hours before its end are asked again for late datapoints.
+        reread_hours: ask for all metrics, due or not, so many hours before the end of each again. None: what is due.
     """
     _record("cloudwatch", lambda: load_cloudwatch(reread_hours))
 

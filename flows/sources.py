@@ -57,11 +57,12 @@ def load_cost_explorer() -> list[Row]:
 
 @task(name="load CloudWatch", persist_result=False)
 def load_cloudwatch(reread_hours: int | None = None) -> list[Row]:
-    """Datapoints since the last collection, and again those of the hours before it; a row per account and region."""
-    from ingest.cloudwatch.loading import REREAD, collect_metrics
+    """Datapoints since the last collection of what is due, or of everything, those of so many hours before it again; a
+    row per account and region."""
+    from ingest.cloudwatch.loading import collect_metrics
 
     with _alone("CloudWatch"):
-        results = collect_metrics(reread=REREAD if reread_hours is None else timedelta(hours=reread_hours))
+        results = collect_metrics(reread=None if reread_hours is None else timedelta(hours=reread_hours))
     return _tell(results, lambda each: {"outcome": "loaded", "rows": each.datapoint_count})
 
 

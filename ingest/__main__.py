@@ -55,8 +55,11 @@ def _build_parser() -> argparse.ArgumentParser:
     cloudwatch = commands.add_parser("cloudwatch", help="collect metrics from where the last collection ended")
     cloudwatch.add_argument("--region", action="append", help="only this region; may be repeated")
     cloudwatch.add_argument(
-        "--reread-hours", type=_hour_count, default=3, help="ask again so far back for late datapoints (default 3)"
+        "--reread-hours",
+        type=_hour_count,
+        help="ask for all metrics, due or not, and again so far back for late datapoints",
     )
+    cloudwatch.add_argument("--plan", action="store_true", help="tell calls and dollars, ask AWS nothing")
     cloudwatch.set_defaults(run=_run_cloudwatch)
 
     cost_explorer = commands.add_parser("cost-explorer", help="read the last months' daily costs ($0.01 a request)")
@@ -109,9 +112,16 @@ def _run_cur(options: argparse.Namespace) -> int:
 
 
 def _run_cloudwatch(options: argparse.Namespace) -> int:
+    reread = None if options.reread_hours is None else timedelta(hours=options.reread_hours)
+    if options.plan:
+        from ingest.cloudwatch.estimating import describe_plan
+
+        for line in describe_plan(options.region, reread=reread):
+            print(line)
+        return 0
     from ingest.cloudwatch.loading import collect_metrics
 
-    results = collect_metrics(options.region, reread=timedelta(hours=options.reread_hours))
+    results = collect_metrics(options.region, reread=reread)
     for result in results:
         if not result.error:
             print(f"{result.partition_key}: {result.series_count} series, {result.datapoint_count:,} datapoints")
@@ -155,6 +165,6 @@ def _report_failures(errors: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["cur"]:  # the only command with threads, and with no program of its own to start
+    if sys.argv[1:2] in (["cur"], ["cloudwatch"]):  # those with threads, and with no program of their own to start
         end_at_signals()
     sys.exit(main())

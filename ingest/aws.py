@@ -32,9 +32,14 @@ class Account:
     account_id: str
     session: Any  # boto3.Session, which has no types of its own
 
-    def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of this account; `region` defaults to the session's."""
-        return self.session.client(service, region_name=region or self.session.region_name, config=_CONFIG)
+    def client(self, service: str, region: str | None = None, *, is_validating: bool = True) -> Any:
+        """A boto3 client of this account; `region` defaults to the session's.
+
+        Args:
+            is_validating: have boto3 check each request's parameters, which takes longer than making the request.
+        """
+        config = _CONFIG if is_validating else _CONFIG.merge(Config(parameter_validation=False))
+        return self.session.client(service, region_name=region or self.session.region_name, config=config)
 
 
 def open_account(role_arn: str | None = None) -> Account:
@@ -59,9 +64,27 @@ def open_accounts() -> list[Account]:
     Raises:
         IngestError: no credentials, or a role can't be assumed.
     """
+    accounts, failures = try_accounts()
+    for error in failures.values():
+        raise IngestError(error)
+    return accounts
+
+
+def try_accounts() -> tuple[list[Account], dict[str, str]]:
+    """`open_accounts`, and for each role that can't be assumed why.
+
+    Raises:
+        IngestError: no credentials.
+    """
     role_arns = os.environ.get("TIEOUT_ASSUME_ROLE_ARNS", "").replace(",", " ").split()
-    accounts = [open_account(), *(open_account(role_arn) for role_arn in role_arns)]
-    return list({account.account_id: account for account in accounts}.values())
+    accounts = [open_account()]
+    failures = {}
+    for role_arn in role_arns:
+        try:
+            accounts.append(open_account(role_arn))
+        except IngestError as error:
+            failures[role_arn] = str(error)
+    return list({account.account_id: account for account in accounts}.values()), failures
 
 
 def _assume_role(session: Any, role_arn: str) -> Any:
@@ -101,6 +124,8 @@ def _remedy(code: str) -> str:
         return "; grant the actions of docs/iam-policy.json"
     if code in {"NoSuchBucket", "404"}:
         return "; check the bucket's name in --source"
+    if code in {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException"}:
+        return "; set this machine's clock right, and check the secret key"
     if code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"}:
         return "; renew the AWS credentials"
     return ""

@@ -11,11 +11,12 @@ import pyarrow as pa
 from ingest import bulk, ledger
 from ingest.aws import Account, explained, open_account
 from ingest.errors import IngestError
+from ingest.requests import CapReached, RequestLog, open_log
 
 SOURCE_NAME = "cost_explorer"
+_REGION = "us-east-1"  # Cost Explorer's one endpoint
 MONTHS = 3
 MONTHS_KEPT = 13  # Cost Explorer answers for the current month and the 13 before it
-USD_PER_REQUEST = Decimal("0.01")  # AWS Cost Explorer pricing; each page is a request
 _METRICS = {
     "UnblendedCost": "unblended_cost",
     "BlendedCost": "blended_cost",
@@ -96,19 +97,23 @@ def sync_costs(months: int = MONTHS, today: date | None = None) -> list[MonthRes
     ledger.refuse_other_origin()
     account = open_account()
     results = []
-    present = today or datetime.now(UTC).date()
+    now = datetime.now(UTC)
+    present = today or now.date()
     plan = plan_months(present, months)
-    for first, end in [*plan, *_plan_unasked_months(account.account_id, plan[-1][0], present)]:
-        partition_key = f"{account.account_id}/{first:%Y-%m}"
-        try:
-            results.append(_sync_month(account, partition_key, first, end))
-        except IngestError as error:
-            results.append(MonthResult(partition_key, error=str(error)))
+    with open_log(SOURCE_NAME, now) as log:
+        for first, end in [*plan, *_plan_unasked_months(account.account_id, plan[-1][0], present)]:
+            partition_key = f"{account.account_id}/{first:%Y-%m}"
+            try:
+                results.append(_sync_month(account, partition_key, first, end, log))
+            except CapReached as error:
+                results.append(MonthResult(partition_key, error=f"Cost Explorer {partition_key}: {error}"))
+            except IngestError as error:
+                results.append(MonthResult(partition_key, error=str(error)))
     return results
 
 
-def _sync_month(account: Account, partition_key: str, first: date, end: date) -> MonthResult:
-    pages = _request_pages(account, first, end)
+def _sync_month(account: Account, partition_key: str, first: date, end: date, log: RequestLog) -> MonthResult:
+    pages = _request_pages(account, first, end, log)
     costs, names = _read_pages(pages, f"Cost Explorer {partition_key}")
     with bulk.open_load() as (connection, cursor):
         ledger.lock_partition(cursor, SOURCE_NAME, partition_key)
@@ -127,7 +132,6 @@ def _sync_month(account: Account, partition_key: str, first: date, end: date) ->
         bulk.copy_table(cursor, "cost_explorer_accounts", pa.Table.from_pylist(accounts, schema=_ACCOUNTS_SCHEMA))
         load.row_count = len(rows)
         load.request_count = len(pages)
-        load.statistics = {"request_cost_usd": str(USD_PER_REQUEST * len(pages))}
         if rows:
             days = [row["usage_date"] for row in rows]
             load.data_from_at = datetime.combine(min(days), datetime.min.time(), UTC)
@@ -139,7 +143,7 @@ def _sync_month(account: Account, partition_key: str, first: date, end: date) ->
     return MonthResult(partition_key, len(rows), len(pages))
 
 
-def _request_pages(account: Account, first: date, end: date) -> list[dict[str, Any]]:
+def _request_pages(account: Account, first: date, end: date, log: RequestLog) -> list[dict[str, Any]]:
     request: dict[str, Any] = {
         "TimePeriod": {"Start": first.isoformat(), "End": end.isoformat()},
         "Granularity": "DAILY",
@@ -147,10 +151,11 @@ def _request_pages(account: Account, first: date, end: date) -> list[dict[str, A
         # Two groupings are Cost Explorer's limit; by day these two are what a bill is asked about first.
         "GroupBy": [{"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"}, {"Type": "DIMENSION", "Key": "SERVICE"}],
     }
-    client = account.client("ce", "us-east-1")  # Cost Explorer's one endpoint
+    client = account.client("ce", _REGION)
     pages = []
     with explained(f"Cost Explorer {account.account_id} {first:%Y-%m}"):
         while True:
+            log.count("GetCostAndUsage", account.account_id, _REGION)
             page = client.get_cost_and_usage(**request)
             pages.append(page)
             if not page.get("NextPageToken"):

@@ -209,7 +209,7 @@ def read_current_loads() -> list[dict[str, Any]]:
         IngestError: the database can't be reached.
     """
     with connect() as connection:
-        made = connection.execute("select to_regclass('raw.loads'), to_regclass('raw.billing_periods')").fetchone()
+        made = connection.execute("select to_regclass('raw.loads'), to_regclass('raw.api_requests')").fetchone()
         if made is None or made[0] is None:
             return []
     if made[1] is None:

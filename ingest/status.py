@@ -3,13 +3,15 @@
 import argparse
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ingest import ledger
+from ingest import database, ledger
 from ingest.cur.planning import find_gaps
 from ingest.progress import describe_progress, read_progress
+from ingest.requests import Budget, read_budget
 
 Row = dict[str, Any]
 
@@ -19,8 +21,10 @@ def run(options: argparse.Namespace) -> int:
     loads = ledger.read_current_loads()
     under_way = read_progress()
     missing = _find_missing(loads)
+    budget = _read_budget() if loads else None
     if options.json:
-        print(json.dumps({"loads": loads, "under_way": under_way, "missing": missing}, default=_to_text, indent=2))
+        told = {"loads": loads, "under_way": under_way, "missing": missing, "requests": budget and asdict(budget)}
+        print(json.dumps(told, default=_to_text, indent=2))
         return 0
     if not loads and not under_way:
         print("nothing loaded yet; `python -m ingest cur --source s3://bucket/prefix/report` is the first step")
@@ -28,9 +32,26 @@ def run(options: argparse.Namespace) -> int:
         print(line)
     for month in missing:
         print(f"missing: {month}, though months before and after it are loaded")
+    for load in loads:
+        if load["statistics"].get("is_capped"):
+            print(f"capped: {load['partition_key']}: {_describe_capped(load['statistics'])}")
+    if budget is not None:
+        print(f"requests this month: ${budget.spent_usd:,.4f} of a cap of ${budget.cap_usd:,.2f} ({budget.cap_reason})")
     for each in under_way:
         print(_describe(each))
     return 0
+
+
+def _read_budget() -> Budget:
+    with database.connect() as connection:
+        return read_budget(connection, datetime.now(UTC))
+
+
+def _describe_capped(statistics: Row) -> str:
+    return (
+        f"{statistics['collected_series_count']:,} of {statistics['due_series_count']:,} metrics were collected before "
+        "the month's cap for requests; the others end earlier"
+    )
 
 
 def _find_missing(loads: Sequence[Row]) -> list[str]:

@@ -1,10 +1,18 @@
 """Resources found from the metrics themselves: whatever reports a metric of the catalogue."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ingest.aws import explained
 from ingest.cloudwatch.catalog import CatalogMetric
+
+# A namespace is listed whole where so many of its metrics are wanted, or where there is little to list.
+_MANY_METRICS = 5
+_FEW_SERIES = 2_500
 
 
 @dataclass(frozen=True)
@@ -24,37 +32,83 @@ class Series:
 
     @property
     def dimensions_text(self) -> str:
-        """`Name=Value` pairs, joined by commas: the series' key in the database."""
+        """`Name=Value` pairs, joined by commas: with the metric and its dimension names the key in the database."""
         return ",".join(f"{name}={value}" for name, value in self.dimensions)
 
 
+@dataclass(frozen=True)
+class Discovered:
+    """What ListMetrics told."""
+
+    series: list[Series]
+    asked_at: datetime | None  # by AWS's clock; None where nothing was asked
+
+
 def discover_series(
-    client: Any, account_id: str, region: str, catalog: list[CatalogMetric]
-) -> tuple[list[Series], int]:
-    """All series of the catalogue's metrics that reported in the last two weeks (ListMetrics hides older ones).
+    client: Any,
+    account_id: str,
+    region: str,
+    metrics: Sequence[CatalogMetric],
+    *,
+    only_recent: bool,
+    expected_count: int | None,
+    count_request: Callable[[], object],
+    pool: Executor,
+) -> Discovered:
+    """All series of these metrics that reported in the last two weeks (ListMetrics hides older ones).
 
     Args:
         client: CloudWatch client of the account and region.
-
-    Returns:
-        The series and the number of calls made.
+        only_recent: only what reported in the last three hours.
+        expected_count: how many series there were at the last listing; None: unknown.
+        count_request: called before each request.
+        pool: one task a listing; its pages come one after the other.
 
     Raises:
         IngestError: CloudWatch refuses.
     """
-    series: list[Series] = []
-    request_count = 0
-    with explained(f"CloudWatch ListMetrics {account_id} {region}"):
-        for metric in catalog:
-            pages = client.get_paginator("list_metrics").paginate(
-                Namespace=metric.namespace,
-                MetricName=metric.metric_name,
-                Dimensions=[{"Name": name} for name in sorted(metric.dimension_names)],
-            )
-            for page in pages:
-                request_count += 1
-                for found in page["Metrics"]:
-                    dimensions = tuple(sorted((each["Name"], each["Value"]) for each in found["Dimensions"]))
-                    if {name for name, _ in dimensions} == metric.dimension_names:
-                        series.append(Series(account_id, region, metric, dimensions))
-    return series, request_count
+    wanted = {(each.namespace, each.metric_name, each.dimension_names): each for each in metrics}
+
+    def list_pages(listing: dict[str, str]) -> tuple[list[Series], list[datetime]]:
+        request: dict[str, Any] = {**listing, **({"RecentlyActive": "PT3H"} if only_recent else {})}
+        found: list[Series] = []
+        stamps: list[datetime] = []
+        with explained(f"CloudWatch ListMetrics {account_id} {region}"):
+            while True:
+                count_request()
+                page = client.list_metrics(**request)
+                stamps += _read_clock(page)
+                for each in page["Metrics"]:
+                    dimensions = tuple(sorted((pair["Name"], pair["Value"]) for pair in each["Dimensions"]))
+                    names = frozenset(name for name, _ in dimensions)
+                    metric = wanted.get((each["Namespace"], each["MetricName"], names))
+                    if metric is not None:
+                        found.append(Series(account_id, region, metric, dimensions))
+                if not page.get("NextToken"):
+                    return found, stamps
+                request["NextToken"] = page["NextToken"]
+
+    answers = list(pool.map(list_pages, plan_listings(metrics, expected_count)))
+    stamps = [stamp for _, each in answers for stamp in each]
+    # A series that is listed twice (pages may shift under a listing) is one.
+    series = {(each.metric, each.dimensions): each for found, _ in answers for each in found}
+    return Discovered(list(series.values()), min(stamps, default=None))
+
+
+def plan_listings(metrics: Sequence[CatalogMetric], expected_count: int | None) -> list[dict[str, str]]:
+    """The listings that bring these metrics with few requests: pages hold 500 metrics, wanted or not."""
+    is_small = expected_count is not None and expected_count < _FEW_SERIES
+    names: dict[str, set[str]] = {}
+    for each in metrics:
+        names.setdefault(each.namespace, set()).add(each.metric_name)
+    return [
+        {"Namespace": namespace, **({"MetricName": name} if name else {})}
+        for namespace, members in names.items()
+        for name in (("",) if is_small or len(members) >= _MANY_METRICS else sorted(members))
+    ]
+
+
+def _read_clock(answer: dict[str, Any]) -> list[datetime]:
+    """AWS's own time. This machine's clock may be ahead of it, and would then ask for hours that aren't over."""
+    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return [parsedate_to_datetime(text)] if text else []

@@ -1,26 +1,33 @@
-"""CloudWatch into PostgreSQL: each account and region in one transaction; asking again changes nothing."""
+"""A collection: every account and region, batch by batch; asking again changes nothing, killing it loses a batch."""
 
 import logging
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
-
-from ingest import bulk, ledger
-from ingest.aws import Account, open_accounts
-from ingest.cloudwatch.catalog import CatalogMetric, read_catalog
-from ingest.cloudwatch.collection import POINTS_SCHEMA, RequestCounter, collect_points
-from ingest.cloudwatch.discovery import Series, discover_series
+from ingest import bulk, database, ledger
+from ingest.aws import Account, try_accounts
+from ingest.cloudwatch.assembling import add_up_hours, assemble_rows
+from ingest.cloudwatch.catalog import DAY, FINE, HOUR, CatalogMetric, read_catalog
+from ingest.cloudwatch.discovery import Discovered, discover_series
+from ingest.cloudwatch.planning import DUE_AFTER, Call, Query, cut_down, is_due, list_windows, plan_calls
+from ingest.cloudwatch.requesting import Answer, request_points, speed_up
+from ingest.cloudwatch.storing import drop_old_fine_rows, mark_collected, remove_leftovers, store_rows, store_series
 from ingest.errors import IngestError
 from ingest.regions import find_regions
+from ingest.requests import CapReached, RequestLog, open_log
 
 SOURCE_NAME = "cloudwatch"
-HISTORY_DAYS = 33  # the rules' longest look-back of 32 days, whole
-# Datapoints may still change for a while after their period ends (CloudWatch concepts, metrics retention).
-REREAD = timedelta(hours=3)
+# Requests under way at once, over all regions: below AWS's 25 ListMetrics and 50 GetMetricData a second and region.
+REQUESTS_AT_ONCE = 8
+REGIONS_AT_ONCE = 4
+# A batch is stored and committed when it holds so many datapoints (40 bytes each, several times over while assembled).
+_BATCH_DATAPOINTS = 1_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -30,23 +37,36 @@ class RegionResult:
 
     partition_key: str  # account/region
     series_count: int = 0
-    datapoint_count: int = 0
+    datapoint_count: int = 0  # values received
     request_count: int = 0
     error: str = ""
 
 
+@dataclass
+class _Progress:
+    """What a region's collection has done so far."""
+
+    datapoint_count: int = 0
+    row_count: int = 0
+    not_a_number_count: int = 0
+    done_count: int = 0
+    incomplete: dict[int, str] = field(default_factory=dict)  # series_id -> CloudWatch's word
+    stopped: str = ""  # why it ended before its end
+
+
 def collect_metrics(
-    regions: list[str] | None = None, now: datetime | None = None, reread: timedelta = REREAD
+    regions: list[str] | None = None, now: datetime | None = None, reread: timedelta | None = None
 ) -> list[RegionResult]:
-    """Collect the catalogue's metrics of every account and region, from where the last collection ended.
+    """Bring every account and region up to the last whole hour: what is collected hourly, and daily what is due.
 
     Args:
         regions: AWS regions; where None, TIEOUT_REGIONS, else the regions that the loaded CUR has charges in.
-        now: end of the window (default: this instant), cut down to the hour.
-        reread: how far before the end of the last collection is asked again; a longer one heals what came later still.
+        now: default: this instant, or AWS's where its clock is behind.
+        reread: ask again so far back from where the last collection ended, for all metrics, due or not.
 
     Returns:
-        One result per account and region; one that fails leaves its earlier points whole and doesn't stop the others.
+        One result per account and region; one that fails leaves what was collected before and doesn't stop the others.
+        An account whose role can't be assumed has one result.
 
     Raises:
         IngestError: no credentials, no database, or a broken catalogue.
@@ -54,193 +74,256 @@ def collect_metrics(
     ledger.create_raw_schema()
     ledger.refuse_other_origin()
     catalog = read_catalog()
-    end_at = (now or datetime.now(UTC)).replace(minute=0, second=0, microsecond=0)
+    present = now or datetime.now(UTC)
     chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split() or find_regions()
-    results = []
-    for account in open_accounts():
-        for region in chosen:
+    accounts, failures = try_accounts()
+    results = [RegionResult(place, error=error) for place, error in failures.items()]
+    with (
+        open_log(SOURCE_NAME, present) as log,
+        ThreadPoolExecutor(REQUESTS_AT_ONCE, "request") as requests,
+        ThreadPoolExecutor(REGIONS_AT_ONCE, "region") as workers,
+    ):
+        making = threading.Lock()
+
+        def collect(account: Account, region: str) -> RegionResult:
             try:
-                results.append(_collect_region(account, region, catalog, end_at, reread))
+                with making:  # sessions are not for several threads, clients are
+                    client = account.client("cloudwatch", region, is_validating=False)
+                speed_up(client)
+                return _Region(account, region, client, catalog, log, requests).collect(present, reread)
             except IngestError as error:
-                results.append(RegionResult(f"{account.account_id}/{region}", error=str(error)))
-    return results
+                return RegionResult(f"{account.account_id}/{region}", error=str(error))
+
+        running = [workers.submit(collect, account, region) for account in accounts for region in chosen]
+        return results + [each.result() for each in running]
 
 
-def _collect_region(
-    account: Account, region: str, catalog: list[CatalogMetric], end_at: datetime, reread: timedelta
-) -> RegionResult:
-    partition_key = f"{account.account_id}/{region}"
-    client = account.client("cloudwatch", region)
-    series, discovery_requests = discover_series(client, account.account_id, region, catalog)
-    counter = RequestCounter(discovery_requests)
-    with bulk.open_load() as (connection, cursor):
-        ledger.lock_partition(cursor, SOURCE_NAME, partition_key)
-        current = ledger.find_current_loads(cursor, SOURCE_NAME, partition_key)
-        load = ledger.begin_load(
-            cursor, SOURCE_NAME, partition_key, f"cloudwatch://{partition_key}", end_at.isoformat()
+class _Region:
+    """The collection of one account and region."""
+
+    def __init__(
+        self,
+        account: Account,
+        region: str,
+        client: Any,
+        catalog: Sequence[CatalogMetric],
+        log: RequestLog,
+        requests: Executor,
+    ):
+        self._account_id = account.account_id
+        self._region = region
+        self._client = client
+        self._catalog = catalog
+        self._log = log
+        self._requests = requests
+        self._partition_key = f"{account.account_id}/{region}"
+
+    def collect(self, present: datetime, reread: timedelta | None) -> RegionResult:
+        """List, ask, store; the ledger's row is the last that is written."""
+        with self._alone():
+            earlier = _read_earlier(self._partition_key)
+            daily_until = earlier.daily_until_at
+            is_whole = reread is not None or daily_until is None or _hour(present) - daily_until >= DUE_AFTER["daily"]
+            found = self._discover(is_whole, earlier.listed_series_count)
+            end_at = _hour(min(present, found.asked_at or present))
+            with bulk.open_load() as (connection, cursor):
+                load = ledger.begin_load(
+                    cursor,
+                    SOURCE_NAME,
+                    self._partition_key,
+                    f"cloudwatch://{self._partition_key}",
+                    end_at.isoformat(),
+                )
+                series = store_series(cursor, found.series, end_at)
+                due = [each for each in series if reread is not None or is_due(each, end_at)]
+                remove_leftovers(cursor, due)
+                connection.commit()
+            progress = _Progress()
+            calls = plan_calls(due, end_at, reread)
+            if calls:
+                self._fill(calls, load.load_id, end_at, progress)
+            error = self._describe_failure(progress, len(due))
+            with bulk.open_load() as (connection, cursor):
+                if is_whole:
+                    drop_old_fine_rows(cursor, self._account_id, self._region, self._catalog, end_at)
+                load.row_count = progress.row_count
+                load.request_count = self._log.request_count(self._account_id, self._region)
+                load.data_from_at, load.data_until_at = earlier.data_from_at, earlier.data_until_at
+                if due and progress.done_count:
+                    first_at = min(window.start_at for each in due for _, window in list_windows(each, end_at, reread))
+                    load.data_from_at = min(filter(None, (earlier.data_from_at, first_at)))
+                if not error:
+                    load.data_until_at = end_at if load.data_from_at else None
+                    daily_until = end_at if is_whole else daily_until
+                load.statistics = {
+                    "series_count": len(series),
+                    "listed_series_count": len(series) if is_whole else earlier.listed_series_count,
+                    "due_series_count": len(due),
+                    "collected_series_count": progress.done_count,
+                    "datapoint_count": progress.datapoint_count,
+                    "not_a_number_count": progress.not_a_number_count,
+                    "daily_until_at": daily_until.isoformat() if daily_until else None,
+                    "is_capped": progress.stopped != "",
+                }
+                ledger.retire_loads(cursor, earlier.load_ids)
+                if progress.row_count:
+                    # Autovacuum comes too late for the build that follows a first load.
+                    cursor.execute("analyze raw.cloudwatch_series, raw.cloudwatch_datapoints")
+                ledger.record_load(cursor, load)
+                connection.commit()
+        _log.info(
+            "%s: %d series, %s datapoints, %d calls",
+            self._partition_key,
+            len(series),
+            f"{progress.datapoint_count:,}",
+            load.request_count,
         )
-        stored = _store_series(cursor, series)
-        cursor.execute(
-            "create temporary table new_points (series_id bigint, statistic text, period_start_at timestamptz,"
-            " value double precision) on commit drop"
+        return RegionResult(self._partition_key, len(series), progress.datapoint_count, load.request_count, error)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else collects this account and region; other steps than this one's may take long to come."""
+        with (
+            database.connect(autocommit=True) as connection,
+            ledger.hold_partition(
+                connection,
+                SOURCE_NAME,
+                self._partition_key,
+                lambda: _log.info("%s: waiting for another collection", self._partition_key),
+            ),
+        ):
+            yield
+
+    def _discover(self, is_whole: bool, expected_count: int | None) -> Discovered:
+        """Everything once a day; in between what is collected hourly and has spoken in the last three hours."""
+        if not is_whole and expected_count == 0:
+            return Discovered([], None)
+        return discover_series(
+            self._client,
+            self._account_id,
+            self._region,
+            [each for each in self._catalog if is_whole or each.collected == "hourly"],
+            only_recent=not is_whole,
+            expected_count=expected_count,
+            count_request=lambda: self._log.count("ListMetrics", self._account_id, self._region),
+            pool=self._requests,
         )
-        load.row_count = 0
-        for window, members in _group_by_window(stored, end_at, reread).items():
-            series_ids = pa.array([series_id for series_id, _ in members], pa.int64())
-            asked = [each for _, each in members]
-            points = collect_points(client, asked, window.start_at, window.end_at, window.period_seconds, counter)
-            _copy_points(cursor, points, series_ids)
-            load.row_count += _merge_points(cursor, window.period_seconds, load.load_id)
-        cursor.execute(
-            """
-            update raw.cloudwatch_series set collected_until_at = $1::timestamptz
-            where series_id in (select series_id from found_series)
-            """,
-            (end_at.isoformat(),),
-        )
-        load.request_count = counter.request_count
-        load.statistics = {"series_count": len(series)}
-        load.data_from_at, load.data_until_at = _find_extent(cursor, account.account_id, region)
-        ledger.retire_loads(cursor, [load_id for load_id, _ in current])
-        # Autovacuum comes too late for the build that follows a first load.
-        cursor.execute("analyze raw.cloudwatch_series, raw.cloudwatch_datapoints")
-        ledger.record_load(cursor, load)
-        connection.commit()
-    _log.info(
-        "%s: %d series, %s datapoints, %d calls", partition_key, len(series), f"{load.row_count:,}", load.request_count
-    )
-    return RegionResult(partition_key, len(series), load.row_count, load.request_count)
+
+    def _count(self, queries: Sequence[Query]) -> None:
+        counts: dict[tuple[int, int], int] = {}
+        for query in queries:
+            key = (query.known.series_id, query.period_seconds)
+            counts[key] = counts.get(key, 0) + 1
+        self._log.count_metrics(self._account_id, self._region, list(counts.values()))
+
+    def _fill(self, calls: Sequence[Call], load_id: int, end_at: datetime, progress: _Progress) -> None:
+        """Ask and store, batch by batch."""
+        left: dict[int, int] = {}
+        until: dict[int, datetime | None] = {}
+        for call in calls:
+            for query in call.queries:
+                left[query.known.series_id] = left.get(query.known.series_id, 0) + 1
+                until[query.known.series_id] = query.known.collected_until_at
+        answers = request_points(self._client, calls, self._requests, self._count, REQUESTS_AT_ONCE)
+        batch = _Batch(left)
+        with bulk.open_load() as (connection, cursor):
+            try:
+                for answer in answers:
+                    batch.add(answer, progress)
+                    if batch.datapoint_count >= _BATCH_DATAPOINTS:
+                        batch.store(cursor, load_id, end_at, until, progress)
+                        connection.commit()
+            except CapReached as error:
+                progress.stopped = str(error)
+            batch.store(cursor, load_id, end_at, until, progress)
+            connection.commit()
+
+    def _describe_failure(self, progress: _Progress, due_count: int) -> str:
+        place = f"CloudWatch {self._account_id} {self._region}"
+        if progress.stopped:
+            return f"{place}: {progress.done_count} of {due_count} metrics collected, then {progress.stopped}"
+        if progress.incomplete:
+            words = ", ".join(sorted(set(progress.incomplete.values())))
+            return (
+                f"{place}: only {due_count - len(progress.incomplete)} of {due_count} metrics came whole ({words}); "
+                "run again"
+            )
+        return ""
 
 
-def _store_series(cursor: Any, series: list[Series]) -> list[tuple[int, datetime | None, Series]]:
-    """Make the series known; returns (series_id, collected_until_at, series) for each."""
-    table = pa.table(
-        {
-            "account_id": [each.account_id for each in series],
-            "region": [each.region for each in series],
-            "namespace": [each.metric.namespace for each in series],
-            "metric_name": [each.metric.metric_name for each in series],
-            "dimensions": [each.dimensions_text for each in series],
-            "resource_id": [each.resource_id for each in series],
-        },
-        schema=pa.schema([(name, pa.string()) for name in _SERIES_COLUMNS]),
-    )
-    columns = ", ".join(_SERIES_COLUMNS)
-    cursor.execute(
-        f"create temporary table found_keys ({', '.join(f'{name} text' for name in _SERIES_COLUMNS)}) on commit drop"
-    )
-    bulk.copy_table(cursor, "found_keys", table, is_temporary=True)
-    cursor.execute(
-        f"""
-        insert into raw.cloudwatch_series ({columns}) select {columns} from found_keys
-        on conflict (account_id, region, namespace, metric_name, dimensions)
-        do update set last_seen_at = clock_timestamp()
-        """  # noqa: S608 - column names of this module
-    )
-    cursor.execute(
-        """
-        create temporary table found_series on commit drop as
-        select each.series_id, each.collected_until_at, each.namespace, each.metric_name, each.dimensions
-        from raw.cloudwatch_series as each
-        inner join found_keys using (account_id, region, namespace, metric_name, dimensions)
-        """
-    )
-    cursor.execute("select series_id, collected_until_at, namespace, metric_name, dimensions from found_series")
-    stored = {(row[2], row[3], row[4]): (int(row[0]), row[1]) for row in cursor.fetchall()}
-    return [(*stored[(each.metric.namespace, each.metric.metric_name, each.dimensions_text)], each) for each in series]
+class _Batch:
+    """Answers that aren't stored yet.
 
+    A row holds all statistics of a series and period, and those may come in two calls: what isn't complete waits.
+    """
 
-_SERIES_COLUMNS = ("account_id", "region", "namespace", "metric_name", "dimensions", "resource_id")
+    def __init__(self, left: dict[int, int]):
+        self.datapoint_count = 0
+        self._left = left  # queries of a series that aren't answered yet
+        self._waiting: dict[int, list[Any]] = {}
+        self._done: list[int] = []
+
+    def add(self, answer: Answer, progress: _Progress) -> None:
+        """Take an answer; a series whose last query it answers is done."""
+        progress.not_a_number_count += answer.dropped_count
+        for query, word in answer.incomplete.items():
+            progress.incomplete[query.known.series_id] = word
+        for points in answer.points:
+            series_id = points.query.known.series_id
+            self._waiting.setdefault(series_id, []).append(points)
+            self._left[series_id] -= 1
+            if self._left[series_id] == 0:
+                self._done.append(series_id)
+            self.datapoint_count += len(points.values)
+
+    def store(
+        self, cursor: Any, load_id: int, end_at: datetime, until: dict[int, datetime | None], progress: _Progress
+    ) -> None:
+        """Write what is done, in the cursor's transaction."""
+        done, self._done = self._done, []
+        answers = [points for series_id in done for points in self._waiting.pop(series_id, [])]
+        limits = {series_id: until[series_id] for series_id in done}
+        fine = assemble_rows(answers, FINE, load_id)
+        for rows in (fine, add_up_hours(fine), *(assemble_rows(answers, period, load_id) for period in (HOUR, DAY))):
+            progress.row_count += store_rows(cursor, rows, limits)
+        if done:
+            mark_collected(cursor, done, end_at)
+        count = sum(len(points.values) for points in answers)
+        progress.done_count += len(done)
+        progress.datapoint_count += count
+        self.datapoint_count -= count
 
 
 @dataclass(frozen=True)
-class _Window:
-    """What is asked for at once: both edges on an edge of the period."""
+class _Earlier:
+    """What the ledger says of the collections before."""
 
-    period_seconds: int
-    start_at: datetime
-    end_at: datetime
-
-
-def _group_by_window(
-    stored: list[tuple[int, datetime | None, Series]], end_at: datetime, reread: timedelta
-) -> dict[_Window, list[tuple[int, Series]]]:
-    """Series by the window in which they are asked: a new one from the begin of its history, a known one from a little
-    before the end of the last collection; whole periods only."""
-    earliest_at = end_at - timedelta(days=HISTORY_DAYS)
-    groups: dict[_Window, list[tuple[int, Series]]] = {}
-    for series_id, collected_until_at, each in stored:
-        start_at = earliest_at if collected_until_at is None else max(earliest_at, collected_until_at - reread)
-        seconds = each.metric.period_seconds
-        window = _Window(seconds, _cut_down(start_at, seconds), _cut_down(end_at, seconds))
-        if window.start_at < window.end_at:
-            groups.setdefault(window, []).append((series_id, each))
-    return groups
+    load_ids: list[int]
+    data_from_at: datetime | None
+    data_until_at: datetime | None
+    daily_until_at: datetime | None  # metrics that are collected daily
+    listed_series_count: int | None  # at the last listing of everything
 
 
-def _cut_down(instant: datetime, seconds: int) -> datetime:
-    return datetime.fromtimestamp(instant.timestamp() // seconds * seconds, UTC)
-
-
-def _copy_points(cursor: Any, points: Iterator[pa.RecordBatch], series_ids: pa.Array) -> None:
-    """Copy the points as they come, under their series' ids, into the temporary table `new_points`."""
-    renamed = (
-        pa.RecordBatch.from_arrays(
-            [series_ids.take(batch.column("series_number")), *batch.columns[1:]], schema=_NEW_POINTS_SCHEMA
-        )
-        for batch in points
+def _read_earlier(partition_key: str) -> _Earlier:
+    with database.connect() as connection:
+        rows = connection.execute(
+            """
+            select
+                load_id, data_from_at, data_until_at, (statistics ->> 'daily_until_at')::timestamptz,
+                (statistics ->> 'listed_series_count')::bigint
+            from raw.loads where source_name = %s and partition_key = %s and is_current
+            """,
+            [SOURCE_NAME, partition_key],
+        ).fetchall()
+    return _Earlier(
+        [row[0] for row in rows],
+        min((row[1] for row in rows if row[1]), default=None),
+        max((row[2] for row in rows if row[2]), default=None),
+        max((row[3] for row in rows if row[3]), default=None),
+        max((row[4] for row in rows if row[4] is not None), default=None),
     )
-    bulk.copy_batches(cursor, "new_points", _NEW_POINTS_SCHEMA, renamed, is_temporary=True)
 
 
-_NEW_POINTS_SCHEMA = POINTS_SCHEMA.remove(0).insert(0, pa.field("series_id", pa.int64()))
-
-
-def _merge_points(cursor: Any, period_seconds: int, load_id: int) -> int:
-    """One row per series and period out of its statistics; a point that was there already is brought up to date.
-    Empties `new_points`; returns the number of rows."""
-    cursor.execute(
-        """
-        insert into raw.cloudwatch_datapoints (
-            series_id, period_seconds, period_start_at,
-            average_value, maximum_value, minimum_value, sum_value, sample_count, load_id
-        )
-        select
-            series_id, $1, period_start_at,
-            max(value) filter (where statistic = 'Average'),
-            max(value) filter (where statistic = 'Maximum'),
-            max(value) filter (where statistic = 'Minimum'),
-            max(value) filter (where statistic = 'Sum'),
-            max(value) filter (where statistic = 'SampleCount'),
-            $2
-        from new_points
-        group by series_id, period_start_at
-        on conflict (series_id, period_seconds, period_start_at) do update set
-            average_value = excluded.average_value,
-            maximum_value = excluded.maximum_value,
-            minimum_value = excluded.minimum_value,
-            sum_value = excluded.sum_value,
-            sample_count = excluded.sample_count,
-            load_id = excluded.load_id
-        """,
-        (period_seconds, load_id),
-    )
-    cursor.execute("select count(*) from (select distinct series_id, period_start_at from new_points) as points")
-    count = int(cursor.fetchone()[0])
-    cursor.execute("truncate new_points")
-    return count
-
-
-def _find_extent(cursor: Any, account_id: str, region: str) -> tuple[datetime | None, datetime | None]:
-    """Begin of the oldest and end of the newest period held for an account and region."""
-    cursor.execute(
-        """
-        select min(points.period_start_at), max(points.period_start_at + points.period_seconds * interval '1 second')
-        from raw.cloudwatch_datapoints as points
-        inner join raw.cloudwatch_series as series using (series_id)
-        where series.account_id = $1 and series.region = $2
-        """,
-        (account_id, region),
-    )
-    first_at, until_at = cursor.fetchone()
-    return first_at, until_at
+def _hour(instant: datetime) -> datetime:
+    return cut_down(instant, HOUR)

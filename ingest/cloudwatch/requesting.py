@@ -1,0 +1,179 @@
+"""GetMetricData: a bounded number of calls at once, answers taken apart by orjson, the incomplete asked for again."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ingest.aws import explained
+from ingest.cloudwatch.planning import Call, Query
+from ingest.requests import CapReached
+
+# Asked again so often, after so many seconds, where CloudWatch answers with PartialData to the last or InternalError.
+_PAUSES = (0.5, 2.0, 8.0)
+_JSON = "application/x-amz-json"  # the protocol that boto3 chooses for CloudWatch
+
+
+@dataclass(frozen=True)
+class Points:
+    """One query's answer."""
+
+    query: Query
+    seconds: np.ndarray  # int64, each period's first second since 1970
+    values: np.ndarray  # float64, never NaN: CloudWatch's own NaN and infinities are no measurement
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A call's answers: those that came whole, and the queries that didn't, with AWS's word for why."""
+
+    points: list[Points]
+    incomplete: dict[Query, str]
+    dropped_count: int  # values that were no number
+
+
+def speed_up(client: Any) -> None:
+    """Have a client's GetMetricData answers decoded by orjson: botocore's own parser takes 10 microseconds a point, and
+    most of them to make a datetime of each.
+
+    What isn't JSON (another protocol), and errors, stay botocore's.
+    """
+    client.meta.events.register("before-parse.cloudwatch.GetMetricData", _decode)
+
+
+def _decode(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    if response_dict["status_code"] != 200 or not response_dict["headers"].get("Content-Type", "").startswith(_JSON):
+        return
+    # A body that can't be read is botocore's to report.
+    with suppress(orjson.JSONDecodeError):
+        customized_response_dict.update(orjson.loads(response_dict["body"]))
+        response_dict["body"] = b"{}"
+
+
+def request_points(
+    client: Any,
+    calls: Iterable[Call],
+    pool: Executor,
+    count_request: Callable[[Sequence[Query]], object],
+    at_once: int,
+    pauses: Sequence[float] = _PAUSES,
+) -> Iterator[Answer]:
+    """The answers of calls, in their order, up to `at_once` of them under way.
+
+    Args:
+        count_request: called before each request with its queries.
+
+    Raises:
+        CapReached: by `count_request`, after the answers of what was asked before.
+        IngestError: CloudWatch refuses a call; those under way are awaited first.
+    """
+    waiting = iter(calls)
+    under_way = deque(pool.submit(_request, client, call, count_request, pauses) for call in islice(waiting, at_once))
+    capped: CapReached | None = None
+    try:
+        while under_way:
+            try:
+                answer = under_way.popleft().result()
+            except CapReached as error:
+                capped = error  # what was asked before is paid for, and comes yet
+                continue
+            if capped is None:
+                for call in islice(waiting, 1):
+                    under_way.append(pool.submit(_request, client, call, count_request, pauses))
+            yield answer
+    finally:
+        for future in under_way:
+            future.cancel()
+        for future in under_way:
+            if not future.cancelled():
+                future.exception()
+    if capped is not None:
+        raise capped
+
+
+def _request(
+    client: Any, call: Call, count_request: Callable[[Sequence[Query]], object], pauses: Sequence[float]
+) -> Answer:
+    answered: dict[Query, Points] = {}
+    incomplete: dict[Query, str] = {}
+    dropped = 0
+    asked = list(call.queries)
+    for pause in (0.0, *pauses):
+        if pause:
+            time.sleep(pause)
+        told, statuses = _ask(client, Call(call.window, asked), count_request)
+        incomplete = {}
+        for query in asked:
+            if statuses.get(query) == "Complete":
+                answered[query], lost = _to_points(query, told.get(query, []))
+                dropped += lost
+            else:
+                incomplete[query] = statuses.get(query, "no answer")
+        asked = list(incomplete)
+        if not asked or all(status == "Forbidden" for status in incomplete.values()):
+            break
+    return Answer([answered[query] for query in call.queries if query in answered], incomplete, dropped)
+
+
+def _ask(
+    client: Any, call: Call, count_request: Callable[[Sequence[Query]], object]
+) -> tuple[dict[Query, list[dict[str, Any]]], dict[Query, str]]:
+    """All pages of one request: each query's parts, and its last status."""
+    metric = call.queries[0].known.series
+    request: dict[str, Any] = {
+        "MetricDataQueries": [_spell(place, query) for place, query in enumerate(call.queries)],
+        "StartTime": call.window.start_at,
+        "EndTime": call.window.end_at,
+        "ScanBy": "TimestampAscending",
+    }
+    parts: dict[Query, list[dict[str, Any]]] = {}
+    statuses: dict[Query, str] = {}
+    with explained(f"CloudWatch GetMetricData {metric.account_id} {metric.region}"):
+        while True:
+            count_request(call.queries)
+            page = client.get_metric_data(**request)
+            for result in page["MetricDataResults"]:
+                query = call.queries[int(result["Id"][1:])]
+                statuses[query] = result["StatusCode"]
+                parts.setdefault(query, []).append(result)
+            if not page.get("NextToken"):
+                return parts, statuses
+            request["NextToken"] = page["NextToken"]
+
+
+def _spell(place: int, query: Query) -> dict[str, Any]:
+    series = query.known.series
+    return {
+        "Id": f"q{place}",
+        "ReturnData": True,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": series.metric.namespace,
+                "MetricName": series.metric.metric_name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
+            },
+            "Period": query.period_seconds,
+            "Stat": query.statistic,
+        },
+    }
+
+
+def _to_points(query: Query, parts: list[dict[str, Any]]) -> tuple[Points, int]:
+    """A query's points, and how many values were no number."""
+    stamps = [stamp for part in parts for stamp in part.get("Timestamps", ())]
+    if stamps and isinstance(stamps[0], datetime):
+        stamps = [stamp.timestamp() for stamp in stamps]
+    seconds = np.array(stamps, dtype=np.float64).astype(np.int64)
+    values = np.array([value for part in parts for value in part.get("Values", ())], dtype=np.float64)
+    is_number = np.isfinite(values)
+    if is_number.all():
+        return Points(query, seconds, values), 0
+    return Points(query, seconds[is_number], values[is_number]), int((~is_number).sum())
