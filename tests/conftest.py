@@ -53,15 +53,15 @@ def cloud(account: Path) -> Iterator[Cloud]:
 
 @dataclass(frozen=True)
 class Estate:
-    """A product that has loaded the whole account and built its marts. To be read, never changed: `copy` it."""
+    """A product that has loaded the whole account. To be read, never changed: `copy` it."""
 
     product: Product
     cloud: Cloud
 
 
 @pytest.fixture(scope="session")
-def estate(create_product: Callable[..., Product], cloud: Cloud) -> Estate:
-    """The simulated account loaded by the commands that people use, and its marts."""
+def loaded(create_product: Callable[..., Product], cloud: Cloud) -> Estate:
+    """The simulated account loaded by the commands that people use; whether its marts are built is open."""
     product = create_product(**cloud.variables)
     for command in (
         ["cur", "--source", simulated.SOURCE],
@@ -70,7 +70,13 @@ def estate(create_product: Callable[..., Product], cloud: Cloud) -> Estate:
         ["prices"],
         ["cloudwatch"],
     ):
-        loaded = product.run_at(cloud.present, *command)
-        assert loaded.returncode == 0, loaded.stderr
-    product.build()
+        finished = product.run_at(cloud.present, *command)
+        assert finished.returncode == 0, finished.stderr
     return Estate(product, cloud)
+
+
+@pytest.fixture(scope="session")
+def estate(loaded: Estate) -> Estate:
+    """The simulated account loaded, and its marts."""
+    loaded.product.build()
+    return loaded

@@ -6,14 +6,15 @@ an account that ends on a fixed day gives the same figures whenever the tests ru
 
 import contextlib
 import gzip
+import importlib
 import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -34,20 +35,47 @@ PARAMETERS = Parameters(seed=7, end_hour=parse_end(PRESENT), resources=100, mont
 BUCKET = "example-corp-billing"
 SOURCE = f"s3://{BUCKET}/cur/example-hourly"
 
-# `python -m ingest` with the clock of the two commands that look at it held at argv[1].
-_COMMAND_AT = """
-import sys, datetime
-from ingest import cost_explorer
-from ingest.cloudwatch import loading
+# The modules that ask what time it is.
+_CLOCKS = (
+    "ingest.cost_explorer",
+    "ingest.requests",
+    "ingest.status",
+    "ingest.cloudwatch.loading",
+    "ingest.cloudwatch.estimating",
+)
+# `python -m ingest` with their clock held at argv[1].
+_COMMAND_AT = f"""
+import sys, datetime, importlib
 present = datetime.datetime.fromisoformat(sys.argv[1])
 class Held(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
         return present.astimezone(tz)
-cost_explorer.datetime = loading.datetime = Held
+for name in {_CLOCKS}:
+    importlib.import_module(name).datetime = Held
 from ingest.__main__ import main
 sys.exit(main(sys.argv[2:]))
 """
+
+
+class _IsAnyDatetime(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, datetime)
+
+
+@contextmanager
+def hold_clock(present: datetime) -> Iterator[None]:
+    """The product's clock in the tests' own process."""
+
+    class Held(datetime, metaclass=_IsAnyDatetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return present.astimezone(tz)
+
+    with ExitStack() as stack:
+        for name in _CLOCKS:
+            stack.enter_context(mock.patch.object(importlib.import_module(name), "datetime", Held))
+        yield
 
 
 @dataclass
@@ -79,7 +107,7 @@ class Cloud:
 
     @property
     def present(self) -> datetime:
-        return datetime.fromisoformat(self.endpoint.end)
+        return datetime.fromtimestamp(self.router.account.now * 3600, UTC)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -117,18 +145,18 @@ class Cloud:
 
 
 @contextmanager
-def serve(directory: Path, **page_sizes: int) -> Iterator[Cloud]:
-    """Serve a generated folder from a thread of the tests' own process."""
+def serve(directory: Path, **options: Any) -> Iterator[Cloud]:
+    """Serve a generated folder from a thread of the tests' own process; `options` are the router's."""
     routers: list[tuple[Router, Door]] = []
 
-    def open_router(folder: Path, **sizes: int) -> Router:
-        router = Router(folder, **sizes)
+    def open_router(folder: Path, **chosen: Any) -> Router:
+        router = Router(folder, **chosen)
         door = Door(router.tokens)
         router.tokens = door  # type: ignore[assignment]
         routers.append((router, door))
         return router
 
-    with mock.patch.object(serving, "Router", open_router), serving.start(directory, **page_sizes) as endpoint:
+    with mock.patch.object(serving, "Router", open_router), serving.start(directory, **options) as endpoint:
         yield Cloud(directory, endpoint, *routers[0])
 
 
@@ -180,6 +208,11 @@ class Product:
         ):
             code = main(list(arguments))
         return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
+
+    def call_at(self, present: datetime, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The same with its clock held at `present`."""
+        with hold_clock(present):
+            return self.call(*arguments)
 
     def dbt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         dbt = str(Path(sys.executable).with_name("dbt"))

@@ -19,8 +19,6 @@ SCHEMA = pa.schema(
     ]
 )
 _PLACES = {statistic: place for place, statistic in enumerate(STATISTIC_COLUMNS)}
-# Seconds of 5,000 years: series and second fit into one number.
-_SPAN = 1 << 37
 
 
 def assemble_rows(answers: Sequence[Points], period_seconds: int, load_id: int) -> pa.Table:
@@ -49,8 +47,9 @@ def assemble_rows(answers: Sequence[Points], period_seconds: int, load_id: int) 
             else:
                 column[np.searchsorted(seconds, points.seconds)] = points.values
         start += len(seconds)
-    keys = np.repeat(np.array(ids, dtype=np.int64) * _SPAN, lengths) + np.concatenate(stamps)
-    return _to_table(keys, values, period_seconds, load_id)
+    return _to_table(
+        np.repeat(np.array(ids, dtype=np.int64), lengths), np.concatenate(stamps), values, period_seconds, load_id
+    )
 
 
 def _list_seconds(members: Sequence[Points]) -> np.ndarray:
@@ -65,13 +64,15 @@ def _is_rising(seconds: np.ndarray) -> bool:
     return bool((seconds[1:] > seconds[:-1]).all())
 
 
-def _to_table(keys: np.ndarray, values: np.ndarray, period_seconds: int, load_id: int) -> pa.Table:
-    count = len(keys)
+def _to_table(
+    series_ids: np.ndarray, seconds: np.ndarray, values: np.ndarray, period_seconds: int, load_id: int
+) -> pa.Table:
+    count = len(seconds)
     return pa.Table.from_arrays(
         [
-            pa.array(keys // _SPAN, pa.int64()),
+            pa.array(series_ids, pa.int64()),
             pa.repeat(pa.scalar(period_seconds, pa.int32()), count),
-            pa.array(keys % _SPAN * 1_000_000).cast(pa.timestamp("us", tz="UTC")),
+            pa.array(seconds * 1_000_000).cast(pa.timestamp("us", tz="UTC")),
             *(pa.array(column, pa.float64(), from_pandas=True) for column in values),  # NaN: not asked for
             pa.repeat(pa.scalar(load_id, pa.int64()), count),
         ],
@@ -92,8 +93,10 @@ def add_up_hours(fine: pa.Table) -> pa.Table:
         return SCHEMA.empty_table()
     assert fine["period_seconds"][0].as_py() == FINE
     seconds = fine["period_start_at"].cast(pa.int64()).to_numpy() // 1_000_000
-    keys = fine["series_id"].to_numpy() * _SPAN + seconds // HOUR * HOUR
-    edges = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+    hours, series_ids = seconds // HOUR * HOUR, fine["series_id"].to_numpy()
+    is_first = np.ones(len(hours), dtype=bool)
+    is_first[1:] = (hours[1:] != hours[:-1]) | (series_ids[1:] != series_ids[:-1])
+    edges = np.flatnonzero(is_first)
     columns = {name: fine[name].combine_chunks().to_numpy(zero_copy_only=False).astype(np.float64) for name in COLUMNS}
     values = np.full((len(COLUMNS), len(edges)), np.nan)
 
@@ -108,7 +111,7 @@ def add_up_hours(fine: pa.Table) -> pa.Table:
     weights = np.where(np.isnan(weighted), np.nan, columns["sample_count"])
     with np.errstate(invalid="ignore", divide="ignore"):
         put("average_value", _sum(weighted, edges) / _sum(weights, edges))
-    return _to_table(keys[edges], values, HOUR, fine["load_id"][0].as_py())
+    return _to_table(series_ids[edges], hours[edges], values, HOUR, fine["load_id"][0].as_py())
 
 
 def _sum(column: np.ndarray, edges: np.ndarray) -> np.ndarray:

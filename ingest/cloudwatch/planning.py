@@ -93,7 +93,6 @@ def list_windows(known: Known, end_at: datetime, reread: timedelta | None = None
         start = earliest if until is None else max(earliest, cut_down(until - (reread or _OVERLAP_OF_DAYS), DAY))
         yield from _spans((DAY, start, cut_down(end_at, DAY)))
         return
-    hourly_from = cut_down(end_at - timedelta(days=HOURLY_DAYS), DAY)
     if until is None:
         start, fine_days = earliest, metric.fine_history_days
     else:
@@ -101,6 +100,8 @@ def list_windows(known: Known, end_at: datetime, reread: timedelta | None = None
         # What five minutes were kept of is read again in five minutes; a gap is closed as fine as it can be.
         fine_days = max(metric.fine_history_days, min(metric.fine_kept_days, MOST_FINE_DAYS))
     fine_from = max(start, end_at - timedelta(days=fine_days)) if metric.is_fine else end_at
+    # Five minutes may reach further back than hours do: days end where either begins.
+    hourly_from = cut_down(min(end_at - timedelta(days=HOURLY_DAYS), fine_from), DAY)
     if start < hourly_from:
         # By the day from the first whole one on: the hours of a day that is begun stand in the database as hours.
         days_from = cut_up(start, DAY)

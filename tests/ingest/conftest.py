@@ -9,7 +9,8 @@ from unittest import mock
 import pytest
 from botocore.loaders import JSONFileLoader
 
-from tests.simulated import Cloud, Product, deliver, line_item, read_state, write_csv
+from tests.ingest.metrics import variables_of
+from tests.simulated import Cloud, Product, deliver, line_item, read_state, serve, write_csv
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,3 +63,19 @@ def unchanged(standing: Product) -> Iterator[Product]:
     before = read_state(standing)
     yield standing
     assert read_state(standing) == before
+
+
+@pytest.fixture
+def own_cloud(account: Path, tmp_path: Path) -> Iterator[Cloud]:
+    """A copy of the account whose clock may be advanced; its reports stay as they are."""
+    folder = Path(shutil.copytree(account, tmp_path / "account"))
+    with serve(folder, metrics_per_page=25, refresh=lambda _: None) as served:
+        yield served
+
+
+@pytest.fixture
+def functions(create_product: Callable[..., Product], cloud: Cloud) -> Iterator[Product]:
+    """A product with an empty database that collects the payer's few Lambda metrics."""
+    made = create_product(**variables_of(cloud, "us-west-2"))
+    yield made
+    made.drop()
