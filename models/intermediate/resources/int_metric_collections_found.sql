@@ -1,4 +1,5 @@
--- Between which instants CloudWatch was read, and until when the metrics that are read once a day. One row per account and region; none where it never answered.
+-- Between which instants CloudWatch was read, and until when the metrics that are read once a day.
+-- One row per account and region; none where it never answered.
 select
     split_part(partition_key, '/', 1) as account_id,
     split_part(partition_key, '/', 2) as region,
