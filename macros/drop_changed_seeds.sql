@@ -1,4 +1,4 @@
-{#- `dbt seed` fills the table that is there: where an earlier version gave it other columns, it would fail for ever. -#}
+{#- `dbt seed` fills the table that is there: where an earlier version gave it other columns, it fails for ever. -#}
 {% macro drop_changed_seeds() %}
     {% if execute and flags.WHICH in ("build", "seed") %}
         {% for seed in graph.nodes.values() | selectattr("resource_type", "equalto", "seed") %}
