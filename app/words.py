@@ -30,7 +30,21 @@ SOURCE_WORDS = {
     "inventory": "Inventory",
     "prices": "Prices",
 }
-_SPELLING = {"cpu": "CPU", "ebs": "EBS", "ec2": "EC2", "rds": "RDS", "elb": "ELB", "iops": "IOPS", "io": "I/O"}
+_SPELLING = {
+    "api": "API",
+    "cloudfront": "CloudFront",
+    "cpu": "CPU",
+    "dynamodb": "DynamoDB",
+    "ebs": "EBS",
+    "ec2": "EC2",
+    "ecs": "ECS",
+    "elb": "ELB",
+    "io": "I/O",
+    "iops": "IOPS",
+    "nat": "NAT",
+    "rds": "RDS",
+    "s3": "S3",
+}
 COMMITMENT_WORDS = {
     "compute_savings_plan": "Compute Savings Plan",
     "ec2_instance_savings_plan": "EC2 Instance Savings Plans",

@@ -383,7 +383,7 @@ begin
             series_id, period_seconds, period_start_at,
             average_value, maximum_value, minimum_value, sum_value, sample_count, load_id
         from raw.earlier_datapoints;
-        drop table raw.earlier_datapoints;
+        drop table raw.earlier_datapoints cascade; -- views of dbt, which it makes again
     end if;
 end
 $$;

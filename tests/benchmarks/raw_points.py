@@ -37,9 +37,9 @@ def fill_raw_points(product: Product, folder: Path, resource_dimensions: dict[tu
                 if series not in ids:
                     row = connection.execute(
                         "insert into raw.cloudwatch_series"
-                        " (account_id, region, namespace, metric_name, dimensions, resource_id)"
-                        " values (%s, %s, %s, %s, %s, %s) returning series_id",
-                        (*series, "/".join(pairs[name] for name in naming)),
+                        " (account_id, region, namespace, metric_name, dimensions, dimension_names, resource_id)"
+                        " values (%s, %s, %s, %s, %s, %s, %s) returning series_id",
+                        (*series, "|".join(sorted(pairs)), "/".join(pairs[name] for name in naming)),
                     ).fetchone()
                     assert row is not None
                     ids[series] = int(row[0])

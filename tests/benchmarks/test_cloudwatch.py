@@ -201,5 +201,6 @@ def test_storing(product: Product) -> None:
         f"\n\n| storing | datapoints | s | datapoints/s | of it assembling s | plain COPY s | ratio |\n"
         f"|---|---|---|---|---|---|---|\n"
         f"| rows of four statistics, with their key | {count:,} | {ended - started:.1f} "
-        f"| {count / (ended - started):,.0f} | {assembled - started:.1f} | {plain:.1f} | {(ended - started) / plain:.1f} |"
+        f"| {count / (ended - started):,.0f} | {assembled - started:.1f} | {plain:.1f} "
+        f"| {(ended - started) / plain:.1f} |"
     )

@@ -1,6 +1,7 @@
 """`python -m ingest inventory` against the simulated account: what exists, and what a refusal leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,47 @@ def test_a_load_that_fails_midway_leaves_the_old_rows(copied: Product, cloud: Cl
         """
     )
     assert ledger == []
+
+
+@pytest.fixture
+def one_region(create_product: Callable[..., Product], cloud: Cloud) -> Iterator[Product]:
+    """A product that has looked at one region's inventory, and at nothing else."""
+    product = create_product(**cloud.variables, TIEOUT_REGIONS="us-east-1")
+    looked = product.run_at(cloud.present, "inventory")
+    assert looked.returncode == 0, looked.stderr
+    yield product
+    product.drop()
+
+
+def list_new(product: Product, since: datetime) -> set[str]:
+    rows = product.query("select resource_id from raw.inventory_resources where first_seen_at >= %s", since)
+    return {resource_id for (resource_id,) in rows}
+
+
+def test_what_stays_keeps_the_instant_it_was_first_seen(one_region: Product, cloud: Cloud) -> None:
+    """Rows are replaced, what they know isn't; what wasn't there at the last look is new."""
+    ((new,),) = one_region.query("select min(resource_id) from raw.inventory_resources")
+    one_region.change(
+        f"delete from raw.inventory_resources where resource_id = '{new}'",
+        "update raw.inventory_resources set first_seen_at = first_seen_at - interval '1 year'",
+    )
+    before = dict(one_region.query("select resource_id, first_seen_at from raw.inventory_resources"))
+    started_at = datetime.now(UTC)
+    again = one_region.run_at(cloud.present, "inventory")
+    assert again.returncode == 0, again.stderr
+    after = dict(one_region.query("select resource_id, first_seen_at from raw.inventory_resources"))
+    assert {name: at for name, at in after.items() if name != new} == before
+    assert list_new(one_region, started_at) == {new}
+
+
+def test_an_earlier_versions_rows_were_seen_when_they_were_loaded(one_region: Product, cloud: Cloud) -> None:
+    loaded = one_region.query(
+        """
+        select resource_id, started_at
+        from raw.inventory_resources inner join raw.loads using (load_id) order by 1
+        """
+    )
+    one_region.change("alter table raw.inventory_resources drop column first_seen_at")
+    again = one_region.run_at(cloud.present, "inventory")
+    assert again.returncode == 0, again.stderr
+    assert one_region.query("select resource_id, first_seen_at from raw.inventory_resources order by 1") == loaded

@@ -121,7 +121,11 @@ expected as (
                     greatest(
                         0,
                         extract(
-                            epoch from least(owed.owed_until_at, collections.collected_until_at)
+                            epoch from least(
+                                owed.owed_until_at,
+                                collections.collected_until_at,
+                                case when owed.collected = 'daily' then collections.daily_collected_until_at end
+                            )
                             - greatest(owed.window_start_at, owed.first_billed_at, collections.collected_from_at)
                         )
                     ) / 3600.0

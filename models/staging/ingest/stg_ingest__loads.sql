@@ -24,6 +24,7 @@ renamed as (
         -- timestamps
         data_from_at,
         data_until_at,
+        (statistics ->> 'daily_until_at')::timestamptz as daily_metrics_until_at,
         started_at,
         loaded_at
     from source
