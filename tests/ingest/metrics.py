@@ -99,23 +99,25 @@ Points = dict[int, dict[str, float]]  # a period's first second -> its statistic
 
 def compute_points(samples: Samples, statistics: Iterable[str], period: int) -> Points:
     """Statistics by period, as the CloudWatch guide defines them; a silent period is left out."""
-    points = {}
-    for number in np.unique(samples.seconds // period):
-        here = samples.seconds // period == number
-        values, sizes = samples.values[here], samples.sizes[here]
-        every = {
-            "Average": (values * sizes).sum() / sizes.sum(),
-            "Maximum": values.max(),
-            "Minimum": values.min(),
-            "Sum": (values * sizes).sum(),
-            "SampleCount": float(sizes.sum()),
+    numbers, starts = np.unique(samples.seconds // period, return_index=True)
+    ends = [*starts[1:], len(samples.seconds)]
+    return {
+        int(number) * period: {
+            name: _compute(name, samples.values[start:end], samples.sizes[start:end]) for name in sorted(statistics)
         }
-        repeated = np.repeat(values, sizes.astype(int)) if {"p95", "p99"} & set(statistics) else values
-        points[int(number) * period] = {
-            name: float(np.percentile(repeated, int(name[1:]))) if name[0] == "p" else float(every[name])
-            for name in sorted(statistics)
-        }
-    return points
+        for number, start, end in zip(numbers, starts, ends, strict=True)
+    }
+
+
+def _compute(statistic: str, values: np.ndarray, sizes: np.ndarray) -> float:
+    if statistic.startswith("p"):
+        return float(np.percentile(np.repeat(values, sizes.astype(int)), int(statistic[1:])))
+    if statistic == "Maximum":
+        return float(values.max())
+    if statistic == "Minimum":
+        return float(values.min())
+    total, count = float((values * sizes).sum()), float(sizes.sum())
+    return {"Sum": total, "SampleCount": count, "Average": total / count}[statistic]
 
 
 def expect_points(cloud: Cloud, metric: Metric, first: int, end: int, period: int) -> Points:

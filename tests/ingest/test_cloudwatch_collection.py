@@ -18,6 +18,7 @@ from tests.ingest.metrics import (
     PAYER,
     QUERIES_PER_CALL,
     Asked,
+    Key,
     Points,
     collect,
     expect_points,
@@ -40,6 +41,19 @@ DATAPOINTS_PER_CALL = 100_800
 
 def has_gap(points: Points, period: int) -> bool:
     return bool(points) and len(points) < (max(points) - min(points)) // period + 1
+
+
+def find_gaps(product: Product) -> set[Key]:
+    """Series that seem to be silent for an hour between two others."""
+    rows = product.query(
+        """
+        select account_id, region, namespace, metric_name, dimensions
+        from raw.cloudwatch_datapoints_3600 inner join raw.cloudwatch_series using (series_id)
+        group by 1, 2, 3, 4, 5
+        having count(*) < extract(epoch from max(period_start_at) - min(period_start_at)) / 3600 + 1
+        """
+    )
+    return {row[:5] for row in rows}
 
 
 def check(estate: Estate, metric: Metric, first: int, end: int, period: int) -> bool:
@@ -65,14 +79,12 @@ def test_hourly_rows_are_the_truth(loaded: Estate, by_name: dict[tuple[str, str,
     """Two series of each metric, and two of each with a gap; whether asked by the hour or added up, percentiles too."""
     end = int(loaded.cloud.present.timestamp())
     first = end - HOURLY_DAYS * DAY
+    with_gap = find_gaps(loaded.product)
     gaps = 0
     for name, metrics in by_name.items():
-        if read_seed()[name].period != HOUR:
-            continue
-        with_gap = [
-            metric for metric in metrics[2:40] if has_gap(expect_points(loaded.cloud, metric, first, end, HOUR), HOUR)
-        ]
-        gaps += sum(check(loaded, metric, first, end, HOUR) for metric in [*metrics[:2], *with_gap[:2]])
+        if read_seed()[name].period == HOUR:
+            chosen = [*metrics[:2], *[metric for metric in metrics[2:] if key_of(metric) in with_gap][:2]]
+            gaps += sum(check(loaded, metric, first, end, HOUR) for metric in chosen)
     assert gaps > 10
     assert {"p95", "p99"} <= {statistic for name in by_name for statistic in read_seed()[name].statistics}
 

@@ -231,7 +231,7 @@ def test_broken_catalogue_is_named(tmp_path: Path) -> None:
 
 # --- earlier databases ---------------------------------------------------------------------------------------------
 
-# As version 0.4 made them, before datapoints of several periods.
+# As they were before there were datapoints of several periods.
 _FORMER = """
     drop table raw.cloudwatch_datapoints, raw.cloudwatch_series, raw.api_requests;
     create table raw.cloudwatch_series (
@@ -248,7 +248,7 @@ _FORMER = """
         unique (account_id, region, namespace, metric_name, dimensions)
     );
     create table raw.cloudwatch_datapoints (
-        series_id bigint not null,
+        series_id bigint not null references raw.cloudwatch_series,
         period_seconds integer not null,
         period_start_at timestamptz not null,
         average_value double precision,
