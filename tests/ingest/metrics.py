@@ -78,7 +78,8 @@ def key_of(metric: Metric) -> Key:
 
 
 def find_truth(cloud: Cloud) -> Any:
-    return cloud.router.account.metrics.truth
+    metrics: Any = cloud.router.account.metrics
+    return metrics.truth
 
 
 def list_catalogued(cloud: Cloud, *places: tuple[str, str]) -> list[Metric]:
@@ -100,7 +101,7 @@ Points = dict[int, dict[str, float]]  # a period's first second -> its statistic
 def compute_points(samples: Samples, statistics: Iterable[str], period: int) -> Points:
     """Statistics by period, as the CloudWatch guide defines them; a silent period is left out."""
     numbers, starts = np.unique(samples.seconds // period, return_index=True)
-    ends = [*starts[1:], len(samples.seconds)]
+    ends = [*starts, len(samples.seconds)][1:]
     return {
         int(number) * period: {
             name: _compute(name, samples.values[start:end], samples.sizes[start:end]) for name in sorted(statistics)

@@ -138,15 +138,16 @@ def expect_hours(minutes: dict[int, list[tuple[float, int]]]) -> dict[int, dict[
     for minute, pairs in minutes.items():
         hours.setdefault(START + minute // 60 * HOUR, []).extend((Fraction(value), count) for value, count in pairs)
     expected = {}
-    for hour, pairs in hours.items():
-        total, count = sum(value * count for value, count in pairs), sum(count for _, count in pairs)
-        values = [value for value, _ in pairs]
+    for hour, weighed in hours.items():
+        total = sum((value * count for value, count in weighed), Fraction(0))
+        count = Fraction(sum(count for _, count in weighed))
+        values = [value for value, _ in weighed]
         expected[hour] = {
-            "Average": Fraction(total) / count,
+            "Average": total / count,
             "Maximum": max(values),
             "Minimum": min(values),
-            "Sum": Fraction(total),
-            "SampleCount": Fraction(count),
+            "Sum": total,
+            "SampleCount": count,
         }
     return expected
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,7 @@ from tests.ingest.metrics import (
     Points,
     collect,
     expect_points,
+    find_truth,
     key_of,
     list_catalogued,
     name_of,
@@ -188,8 +188,7 @@ def list_collected(cloud: Cloud, collected: str) -> list[Metric]:
 
 
 def is_speaking(cloud: Cloud, metric: Metric) -> bool:
-    truth: Any = cloud.router.account.metrics.truth
-    return bool(truth.is_active(metric, int(cloud.present.timestamp()) - 3 * HOUR))
+    return bool(find_truth(cloud).is_active(metric, int(cloud.present.timestamp()) - 3 * HOUR))
 
 
 def test_later_collections_ask_for_what_is_due(small: Product, own_cloud: Cloud) -> None:
