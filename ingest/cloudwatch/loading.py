@@ -91,10 +91,6 @@ def collect_metrics(
                     client = account.client("cloudwatch", region, is_validating=False)
                 speed_up(client)
                 return _Region(account, region, client, catalog, log, requests).collect(present, reread)
-            except CapReached as error:  # while listing: what is asked for later is its region's to tell
-                return RegionResult(
-                    f"{account.account_id}/{region}", error=f"CloudWatch {account.account_id} {region}: {error}"
-                )
             except IngestError as error:
                 return RegionResult(f"{account.account_id}/{region}", error=str(error))
 
@@ -128,7 +124,10 @@ class _Region:
             earlier = _read_earlier(self._partition_key)
             daily_until = earlier.daily_until_at
             is_whole = reread is not None or daily_until is None or _hour(present) - daily_until >= DUE_AFTER["daily"]
-            found = self._discover(is_whole, earlier.listed_series_count)
+            try:
+                found = self._discover(is_whole, earlier.listed_series_count)
+            except CapReached as error:
+                return self._record_stop(earlier, present, error)
             end_at = _hour(min(present, found.asked_at or present))
             with bulk.open_load() as (connection, cursor):
                 load = ledger.begin_load(
@@ -183,6 +182,38 @@ class _Region:
             load.request_count,
         )
         return RegionResult(self._partition_key, len(series), progress.datapoint_count, load.request_count, error)
+
+    def _record_stop(self, earlier: "_Earlier", present: datetime, reached: CapReached) -> RegionResult:
+        """The cap was met while listing: what was collected before stands, marked as ending early."""
+        known_count = earlier.listed_series_count or 0
+        with bulk.open_load() as (connection, cursor):
+            load = ledger.begin_load(
+                cursor,
+                SOURCE_NAME,
+                self._partition_key,
+                f"cloudwatch://{self._partition_key}",
+                _hour(present).isoformat(),
+            )
+            load.request_count = self._log.request_count(self._account_id, self._region)
+            load.data_from_at, load.data_until_at = earlier.data_from_at, earlier.data_until_at
+            load.statistics = {
+                "series_count": 0,
+                "listed_series_count": earlier.listed_series_count,
+                "due_series_count": known_count,
+                "collected_series_count": 0,
+                "datapoint_count": 0,
+                "not_a_number_count": 0,
+                "daily_until_at": earlier.daily_until_at.isoformat() if earlier.daily_until_at else None,
+                "is_capped": True,
+            }
+            ledger.retire_loads(cursor, earlier.load_ids)
+            ledger.record_load(cursor, load)
+            connection.commit()
+        return RegionResult(
+            self._partition_key,
+            request_count=load.request_count,
+            error=f"CloudWatch {self._account_id} {self._region}: {reached}",
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

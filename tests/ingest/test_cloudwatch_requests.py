@@ -119,6 +119,21 @@ def test_a_cap_may_be_reached_while_listing(functions: Product, cloud: Cloud) ->
     assert read_spent(functions) == Decimal("0.0001")
 
 
+def test_a_cap_met_while_listing_marks_what_was_collected_before(functions: Product, cloud: Cloud) -> None:
+    """Its reach stays as it was, and the next collection goes on from it."""
+    collect(functions, cloud)
+    reach = "select data_from_at, data_until_at, statistics -> 'daily_until_at' from raw.loads where is_current"
+    (before,), rows = functions.query(reach), read_digests(functions)
+    capped = functions.with_variables(**{CAP: str(read_spent(functions))})
+    sole_error(capped.call_at(cloud.present, "cloudwatch"))
+    assert functions.query(reach) == [before]
+    told = capped.call_at(cloud.present, "status").stdout
+    assert f"capped: {PAYER}/us-west-2: 0 of 5 metrics were collected before the month's cap" in told
+    collect(functions, cloud)
+    assert "capped:" not in functions.call_at(cloud.present, "status").stdout
+    assert (functions.query(reach), read_digests(functions)) == ([before], rows)
+
+
 def test_a_new_month_has_a_new_cap(functions: Product, cloud: Cloud) -> None:
     collect(functions, cloud)
     spent = read_spent(functions)
