@@ -2,15 +2,19 @@
 
 import csv
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from demo.generation import generate
 from demo.telemetry.samples import Metric
 from demo.world.resources import RestApi
 from ingest.cloudwatch.catalog import CatalogMetric, read_catalog
 from ingest.cloudwatch.discovery import plan_listings
 from ingest.errors import IngestError
+from tests import simulated
 from tests.conftest import Estate
 from tests.databases import CHECKOUT
 from tests.ingest.metrics import (
@@ -67,7 +71,6 @@ SERVICES = {
     "dynamodb": ("AWS/DynamoDB", "dynamodb_table"),
     "alb": ("AWS/ApplicationELB", "application_load_balancer"),
     "nlb": ("AWS/NetworkELB", "network_load_balancer"),
-    "clb": ("AWS/ELB", "classic_load_balancer"),
     "ecs": ("AWS/ECS", "ecs_service"),
     "cloudfront": ("AWS/CloudFront", "cloudfront_distribution"),
     "api-gateway": ("AWS/ApiGateway", "api_gateway_api"),
@@ -75,10 +78,9 @@ SERVICES = {
 }
 
 
-@pytest.fixture(scope="module")
-def billed(loaded: Estate) -> dict[str, set[tuple[str, str]]]:
+def read_billed(product: Product) -> dict[str, set[tuple[str, str]]]:
     """(account, short id) of the bill's resources by type, as seed resource_types takes the id out."""
-    rows = loaded.product.query(
+    rows = product.query(
         """
         select distinct line_item_usage_account_id, line_item_product_code, line_item_resource_id
         from raw.cur_line_items where line_item_resource_id <> ''
@@ -96,26 +98,53 @@ def billed(loaded: Estate) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def billed(loaded: Estate) -> dict[str, set[tuple[str, str]]]:
+    return read_billed(loaded.product)
+
+
+def check_service(
+    estate: Estate, billed: set[tuple[str, str]], namespace: str, resource_type: str, *places: tuple[str, str]
+) -> None:
+    """Every metric of a namespace is there, has points, and stands at a resource of the bill."""
+    reporting = {
+        key_of(metric): metric
+        for metric in list_catalogued(estate.cloud, *places)
+        if metric.namespace == namespace and read_seed()[name_of(metric)].resource_type == resource_type
+    }
+    ours = {row for row in read_series(estate.product, f"namespace = '{namespace}'") if row[:5] in reporting}
+    assert ours and {row[:5] for row in ours} == set(reporting)
+    # A REST API reports by its name, which isn't in its ARN.
+    names = {(api.account.account_id, api.name): api.api_id for api in find_truth(estate.cloud).estate.each(RestApi)}
+    for account, *_, resource_id in ours:
+        assert (account, names.get((account, resource_id), resource_id)) in billed, resource_id
+    for key in sorted(reporting)[:3]:
+        assert any(read_points(estate.product, key, period) for period in (300, HOUR, DAY)), key
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_metrics_of_each_service_arrive_at_the_resource_that_is_billed(
     loaded: Estate, billed: dict[str, set[tuple[str, str]]], service: str
 ) -> None:
     namespace, resource_type = SERVICES[service]
-    series = read_series(loaded.product, f"namespace = '{namespace}'")
-    reporting = {
-        metric
-        for metric in list_catalogued(loaded.cloud)
-        if metric.namespace == namespace and read_seed()[name_of(metric)].resource_type == resource_type
-    }
-    ours = {row for row in series if row[:5] in {key_of(metric) for metric in reporting}}
-    assert ours and len(ours) == len(reporting)
-    # A REST API reports by its name, which isn't in its ARN.
-    names = {(api.account.account_id, api.name): api.api_id for api in find_truth(loaded.cloud).estate.each(RestApi)}
-    for account, *_, resource_id in ours:
-        short = names.get((account, resource_id), resource_id)
-        assert (account, short) in billed[resource_type], (service, resource_id)
-    for metric in sorted(reporting)[:3]:
-        assert any(read_points(loaded.product, key_of(metric), period) for period in (300, 3600, 86_400)), metric
+    check_service(loaded, billed[resource_type], namespace, resource_type)
+
+
+def test_metrics_of_classic_load_balancers_arrive_at_the_resource_that_is_billed(
+    create_product: Callable[..., Product], tmp_path: Path
+) -> None:
+    """In the account of the other tests the only one is idle, and sends nothing."""
+    parameters = replace(simulated.PARAMETERS, seed=3, resources=150, months=1, hourly_days=5)
+    place = ("012345678901", "us-west-2")
+    assert generate(tmp_path / "account", parameters)
+    with simulated.serve(tmp_path / "account") as other:
+        product = create_product(**variables_of(other, place[1], place[0]))
+        synced = product.call("cur", "--source", simulated.SOURCE)
+        assert synced.returncode == 0, synced.stderr
+        collect(product, other)
+        billed = read_billed(product)["classic_load_balancer"]
+        check_service(Estate(product, other), billed, "AWS/ELB", "classic_load_balancer", place)
+    product.drop()
 
 
 def test_every_metric_of_the_account_that_the_catalogue_names_has_points(loaded: Estate) -> None:
