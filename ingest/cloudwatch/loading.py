@@ -2,7 +2,6 @@
 
 import logging
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -83,12 +82,10 @@ def collect_metrics(
         ThreadPoolExecutor(REQUESTS_AT_ONCE, "request") as requests,
         ThreadPoolExecutor(REGIONS_AT_ONCE, "region") as workers,
     ):
-        making = threading.Lock()
 
         def collect(account: Account, region: str) -> RegionResult:
             try:
-                with making:  # sessions are not for several threads, clients are
-                    client = account.client("cloudwatch", region, is_validating=False)
+                client = account.client("cloudwatch", region, is_validating=False)
                 speed_up(client)
                 return _Region(account, region, client, catalog, log, requests).collect(present, reread)
             except IngestError as error:
