@@ -191,9 +191,9 @@ class Product:
         """`python -m ingest …`, finished; raises nothing on a non-zero exit code."""
         return self._finish([sys.executable, "-m", "ingest", *arguments])
 
-    def start_at(self, present: datetime, *arguments: str) -> "subprocess.Popen[str]":
-        """`start` with its clock held at `present`."""
-        return self._start([sys.executable, "-c", _COMMAND_AT, present.isoformat(), *arguments])
+    def start_at(self, present: datetime, *arguments: str, prelude: str = "") -> "subprocess.Popen[str]":
+        """`start` with its clock held at `present`; `prelude` is run before."""
+        return self._start([sys.executable, "-c", prelude + _COMMAND_AT, present.isoformat(), *arguments])
 
     def run_at(self, present: datetime, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """The same with its clock held at `present`."""

@@ -88,6 +88,10 @@ def collect_metrics(
                 client = account.client("cloudwatch", region, is_validating=False)
                 speed_up(client)
                 return _Region(account, region, client, catalog, log, requests).collect(present, reread)
+            except CapReached as error:  # while listing: what is asked for later is its region's to tell
+                return RegionResult(
+                    f"{account.account_id}/{region}", error=f"CloudWatch {account.account_id} {region}: {error}"
+                )
             except IngestError as error:
                 return RegionResult(f"{account.account_id}/{region}", error=str(error))
 

@@ -9,7 +9,8 @@ from unittest import mock
 import pytest
 from botocore.loaders import JSONFileLoader
 
-from tests.ingest.metrics import variables_of
+from tests.conftest import Estate
+from tests.ingest.metrics import ANALYTICS, collect, variables_of
 from tests.simulated import Cloud, Product, deliver, line_item, read_state, serve, write_csv
 
 
@@ -71,6 +72,14 @@ def own_cloud(account: Path, tmp_path: Path) -> Iterator[Cloud]:
     folder = Path(shutil.copytree(account, tmp_path / "account"))
     with serve(folder, metrics_per_page=25, refresh=lambda _: None) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def small_estate(create_product: Callable[..., Product], cloud: Cloud) -> Estate:
+    """A product that has collected a small place of the account: 71 series. To be read, never changed: `copy` it."""
+    made = create_product(**variables_of(cloud, "us-west-2", ANALYTICS))
+    collect(made, cloud)
+    return Estate(made, cloud)
 
 
 @pytest.fixture

@@ -55,12 +55,17 @@ def test_rows_equal_the_accounts_own_answer(estate: Estate) -> None:
     assert pages > 3
     assert {row[-2] for row in expected} == {True, False}
     # Each page is a request, and each request costs a cent.
-    loads = estate.product.query(
-        "select request_count, (statistics ->> 'request_cost_usd')::numeric from raw.loads"
-        " where source_name = 'cost_explorer'"
+    asked = estate.product.query(
+        """
+        select operation, region, account_id, sum(request_count), sum(billed_unit_count), sum(request_cost_usd)
+        from raw.api_requests where source_name = 'cost_explorer' group by 1, 2, 3
+        """
     )
-    assert all(cost == count * Decimal("0.01") for count, cost in loads)
-    assert sum(count for count, _ in loads) > 3
+    requests = estate.product.query("select sum(request_count) from raw.loads where source_name = 'cost_explorer'")[0][
+        0
+    ]
+    assert asked == [("GetCostAndUsage", "us-east-1", "111122223333", requests, requests, requests * Decimal("0.01"))]
+    assert requests > 3
 
 
 def test_account_names(estate: Estate) -> None:

@@ -1,0 +1,408 @@
+"""A bad day at CloudWatch: what comes in all the same, what is said, and that the next collection heals the rest."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from botocore.config import Config
+
+from demo.faults import Fault
+from demo.wire import Numbers, Request, ServiceError
+from ingest import aws
+from tests.conftest import Estate
+from tests.ingest.metrics import (
+    ANALYTICS,
+    DAY,
+    FINE,
+    HOUR,
+    PAYER,
+    PRODUCTION,
+    ROLE,
+    Answer,
+    Genuine,
+    answering,
+    collect,
+    count_by_action,
+    count_requests,
+    errors_of,
+    expect_points,
+    hiding,
+    is_asking,
+    is_signed_for,
+    key_of,
+    list_catalogued,
+    read_asked,
+    read_digests,
+    read_points,
+    read_until,
+    variables_of,
+)
+from tests.simulated import Cloud, Product, sole_error
+
+FUNCTIONS = (PAYER, "us-west-2")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(create_product: Callable[..., Product], cloud: Cloud) -> Iterator[Product]:
+    """What `functions` holds after a good day."""
+    made = create_product(**variables_of(cloud, "us-west-2"))
+    collect(made, cloud)
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def faults(cloud: Cloud) -> Iterator[Callable[[Fault], None]]:
+    """Adds rules, which are gone at the end."""
+    yield cloud.router.faults.add
+    cloud.router.faults.clear()
+
+
+# --- the connection ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param([Fault("throttle", service="cloudwatch", times=4)], id="throttled"),
+        pytest.param([Fault("drop", service="cloudwatch", share=0.2, seed=5)], id="dropped"),
+        pytest.param([Fault("error", service="cloudwatch", share=0.2, seed=5)], id="failing"),
+        # boto3's adaptive mode goes on slowly after a storm: half a minute.
+        pytest.param(
+            [Fault("throttle", service="cloudwatch", share=0.3, seed=5)],
+            id="throttled-by-chance",
+            marks=pytest.mark.full,
+        ),
+        pytest.param(
+            [Fault("throttle", action="ListMetrics", times=9), Fault("drop", action="GetMetricData", times=3)],
+            id="all-of-it",
+            marks=pytest.mark.full,
+        ),
+    ],
+)
+def test_storms_pass(
+    functions: Product,
+    undisturbed: Product,
+    cloud: Cloud,
+    faults: Callable[[Fault], None],
+    rules: list[Fault],
+) -> None:
+    """Asked again by boto3 until it comes: whole, exit code 0, and nothing counted that AWS doesn't bill."""
+    for rule in rules:
+        faults(rule)
+    with cloud.noting() as requests:
+        collect(functions, cloud)
+    assert read_digests(functions) == read_digests(undisturbed)
+    assert count_requests(functions) == count_requests(undisturbed)
+    refused = sum(count_by_action(requests).values()) - sum(count for count, _ in count_requests(functions).values())
+    assert refused >= 3, "the storm wasn't one"
+
+
+def test_a_storm_that_does_not_pass_is_told(
+    functions: Product, cloud: Cloud, faults: Callable[[Fault], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "_CONFIG", aws._CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 1})))
+    faults(Fault("throttle", action="GetMetricData"))
+    line = sole_error(functions.call_at(cloud.present, "cloudwatch"))
+    assert f"CloudWatch GetMetricData {PAYER} us-west-2: AWS answered Throttl" in line
+    cloud.router.faults.clear()
+    collect(functions, cloud)
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+
+def deny(request: Request) -> ServiceError:
+    return ServiceError(403, "AccessDenied", "User is not authorized to perform: cloudwatch:GetMetricData")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """`region` refuses what `is_refused`."""
+
+    region: str
+    is_refused: Callable[[Request], bool]
+    words: tuple[str, ...]
+
+    def decide(self, request: Request) -> ServiceError | None:
+        return deny(request) if is_signed_for(request, self.region) and self.is_refused(request) else None
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal(
+            "us-west-2", lambda request: True, ("ListMetrics", "us-west-2", "AccessDenied", "docs/iam-policy.json")
+        ),
+        Refusal("eu-west-1", is_asking, ("GetMetricData", "eu-west-1", "AccessDenied", "docs/iam-policy.json")),
+    ],
+    ids=["region", "points-only"],
+)
+def test_a_region_that_is_denied_leaves_the_others_loaded(
+    create_product: Callable[..., Product], small_estate: Estate, cloud: Cloud, refusal: Refusal
+) -> None:
+    """Where only the points are refused its series stand, and none as collected."""
+    product = create_product(**variables_of(cloud, "us-west-2 eu-west-1", ANALYTICS))
+    with cloud.refusing(refusal.decide):
+        finished = product.call_at(cloud.present, "cloudwatch")
+    assert finished.returncode == 1
+    errors = errors_of(finished)
+    # The payer has nothing in eu-west-1, so nothing is refused there but the listing.
+    places = (
+        {(PAYER, "us-west-2"), (ANALYTICS, "us-west-2")}
+        if refusal.region == "us-west-2"
+        else {(ANALYTICS, "eu-west-1")}
+    )
+    assert len(errors) == len(places)
+    for (account, region), line in zip(sorted(places), sorted(errors), strict=True):
+        assert [word for word in (account, region, *refusal.words) if word not in line] == [], line
+    until = read_until(product)
+    assert {key[:2] for key, end in until.items() if end is not None}.isdisjoint(places)
+    loads = {key for (key,) in product.query("select partition_key from raw.loads where is_current")}
+    all_places = {(account, region) for account in (PAYER, ANALYTICS) for region in ("us-west-2", "eu-west-1")}
+    assert loads == {"/".join(place) for place in all_places - places}
+    if refusal.region == "eu-west-1":
+        assert read_digests(product) == read_digests(small_estate.product)
+        collect(product, cloud)
+        assert {key[:2] for key, end in read_until(product).items() if end == cloud.present} >= places
+    product.drop()
+
+
+def test_a_role_that_can_not_be_assumed_leaves_the_other_accounts_loaded(
+    functions: Product, undisturbed: Product, cloud: Cloud
+) -> None:
+    role = "arn:aws:iam::999999999999:role/TieoutReader"
+    roles = f"{role},{ROLE.format(PRODUCTION)}"
+    product = functions.with_variables(TIEOUT_ASSUME_ROLE_ARNS=roles)
+    line = sole_error(product.call_at(cloud.present, "cloudwatch"))
+    assert f"role {role}: AWS answered AccessDenied" in line
+    assert "docs/iam-policy.json" in line
+    digests = read_digests(product)
+    assert {key[0] for key in digests} == {PAYER, PRODUCTION}
+    assert {key: told for key, told in digests.items() if key[0] == PAYER} == read_digests(undisturbed)
+
+
+# --- answers that aren't whole -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Spoiling:
+    """Turns the status of chosen results of GetMetricData, at most `times` times, and takes their last points away."""
+
+    status: str
+    metric_name: str
+    times: int | None = None
+    struck: int = 0
+
+    def decide(self, action: str, parameters: Mapping[str, Any], genuine: Genuine) -> Answer:
+        answer = genuine()
+        if action != "GetMetricData":
+            return answer
+        names = {each["Id"]: each["MetricStat"]["Metric"]["MetricName"] for each in parameters["MetricDataQueries"]}
+        for result in answer["MetricDataResults"]:
+            if names[result["Id"]] == self.metric_name and (self.times is None or self.struck < self.times):
+                self.struck += 1
+                result["StatusCode"] = self.status
+                half = len(result["Values"].values) // 2
+                result["Values"] = Numbers(result["Values"].values[:half])
+                result["Timestamps"] = type(result["Timestamps"])(result["Timestamps"].seconds[:half])
+        return answer
+
+
+@pytest.fixture
+def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses before asking again are left out."""
+    monkeypatch.setattr("ingest.cloudwatch.requesting.time.sleep", lambda _: None)
+
+
+@pytest.mark.usefixtures("_in_no_time")
+@pytest.mark.parametrize("status", ["InternalError", "PartialData"])
+def test_what_comes_whole_when_asked_again_is_whole(
+    functions: Product, undisturbed: Product, cloud: Cloud, status: str
+) -> None:
+    spoiling = Spoiling(status, "Duration", times=7)
+    with answering(cloud, spoiling.decide):
+        collect(functions, cloud)
+    assert spoiling.struck == 7
+    assert read_digests(functions) == read_digests(undisturbed)
+
+
+@pytest.mark.usefixtures("_in_no_time")
+@pytest.mark.parametrize("status", ["InternalError", "PartialData"])
+def test_what_never_comes_whole_does_not_count_as_collected(
+    functions: Product, undisturbed: Product, cloud: Cloud, status: str
+) -> None:
+    """The other series stand, the run says so, and the next one asks for the rest."""
+    with answering(cloud, Spoiling(status, "Duration").decide):
+        line = sole_error(functions.call_at(cloud.present, "cloudwatch"))
+    assert f"CloudWatch {PAYER} us-west-2: only 4 of 5 metrics came whole ({status}); run again" in line
+    whole = read_digests(undisturbed)
+    assert read_digests(functions) == {key: told for key, told in whole.items() if key[3] != "Duration"}
+    assert {key[3]: end for key, end in read_until(functions).items() if end is None} == {"Duration": None}
+    with cloud.noting() as requests:
+        collect(functions, cloud)
+    assert {query[1] for each in read_asked(requests) for query in each.queries} == {"Duration"}
+    assert read_digests(functions) == whole
+
+
+def test_what_is_no_number_is_left_out_and_counted(functions: Product, undisturbed: Product, cloud: Cloud) -> None:
+    spoilt: list[int] = []
+
+    def decide(action: str, parameters: Mapping[str, Any], genuine: Genuine) -> Answer:
+        answer = genuine()
+        if action == "GetMetricData":
+            queries = {each["Id"]: each["MetricStat"] for each in parameters["MetricDataQueries"]}
+            for result in answer["MetricDataResults"]:
+                asked = queries[result["Id"]]
+                values = result["Values"].values.copy()
+                if (asked["Metric"]["MetricName"], asked["Stat"], asked["Period"]) == ("Duration", "p95", HOUR):
+                    values[::10] = [np.nan, np.inf, -np.inf][len(spoilt) % 3]
+                    spoilt.append(len(values[::10]))
+                    result["Values"] = Numbers(values)
+        return answer
+
+    with answering(cloud, decide):
+        collect(functions, cloud)
+    assert sum(spoilt) > 10
+    told = functions.query("select (statistics ->> 'not_a_number_count')::int from raw.loads where is_current")
+    assert told == [(sum(spoilt),)]
+    assert functions.query("select count(*) from raw.cloudwatch_datapoints where 'NaN' in (p95_value, sum_value)") == [
+        (0,)
+    ]
+    # The other statistics of those hours stand.
+    columns = "count(*), count(average_value), count(p99_value), count(p95_value)"
+    ours, theirs = (
+        product.query(f"select {columns} from raw.cloudwatch_datapoints_3600")[0]
+        for product in (functions, undisturbed)
+    )
+    assert ours == (*theirs[:3], theirs[3] - sum(spoilt))
+
+
+# --- clocks --------------------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_is_ahead_asks_nothing_beyond_the_present_of_aws(
+    functions: Product, undisturbed: Product, cloud: Cloud
+) -> None:
+    """Hours that aren't over would be stored as they stand, and count as collected."""
+    with cloud.noting() as requests:
+        collect(functions, cloud, present=cloud.present + timedelta(hours=2, minutes=10))
+    assert max(each.end_at for each in read_asked(requests)) == cloud.present
+    assert set(read_until(functions).values()) == {cloud.present}
+    assert read_digests(functions) == read_digests(undisturbed)
+
+
+def test_a_clock_that_is_behind_brings_just_less(functions: Product, undisturbed: Product, cloud: Cloud) -> None:
+    behind = cloud.present - timedelta(hours=2)
+    collect(functions, cloud, present=behind)
+    assert set(read_until(functions).values()) == {behind}
+    latest = functions.query("select max(period_start_at) from raw.cloudwatch_datapoints")
+    assert latest[0][0] < behind
+    collect(functions, cloud)
+    # An hour earlier is a day earlier here, and the hourly rows begin with it.
+    ours, whole = (read_digests(product, "2026-10-21T00:00:00Z") for product in (functions, undisturbed))
+    equal = {key[3] for key in whole if key[5] == HOUR and ours[key] == whole[key]}
+    assert equal == {"Invocations", "Errors", "Throttles"}, "daily metrics aren't due two hours later"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", pytest.param("America/St_Johns", marks=pytest.mark.full)])
+def test_a_day_of_25_hours_elsewhere_is_one_of_24_here(
+    functions: Product, undisturbed: Product, cloud: Cloud, zone: str
+) -> None:
+    """Clocks went back on 2026-10-25 in Berlin and on 2026-11-01 in St. John's, within the days asked by the hour."""
+    with cloud.noting() as requests:
+        finished = functions.with_variables(TZ=zone, PGTZ=zone).run_at(cloud.present, "cloudwatch")
+    assert (finished.returncode, errors_of(finished)) == (0, [])
+    for each in read_asked(requests):
+        periods = {query[4] for query in each.queries}
+        assert all(edge.timestamp() % period == 0 for edge in each.window for period in periods)
+    assert read_digests(functions) == read_digests(undisturbed)
+    days = functions.query(
+        """
+        select date_trunc('day', period_start_at at time zone 'UTC'), count(distinct period_start_at)
+        from raw.cloudwatch_datapoints_3600 where period_start_at < '2026-11-23T00:00:00Z' group by 1 order by 1
+        """
+    )
+    counts = {f"{day:%m-%d}": count for day, count in days}
+    assert counts["10-25"] == counts["11-01"] == 24
+
+
+# --- series that come and go ---------------------------------------------------------------------------------------
+
+
+def test_a_metric_that_appears_late_comes_with_its_whole_history(
+    functions: Product, undisturbed: Product, own_cloud: Cloud
+) -> None:
+    product = functions.with_variables(**variables_of(own_cloud, "us-west-2"))
+    with hiding(own_cloud, lambda metric: metric["MetricName"] in ("Errors", "Duration")):
+        collect(product, own_cloud)
+    names = {key[3] for key in read_until(product)}
+    assert names == {"Invocations", "Throttles", "ConcurrentExecutions"}
+    own_cloud.router.advance(1)
+    with own_cloud.noting() as requests:
+        collect(product, own_cloud)
+    # What is collected hourly is looked for every hour; the others come with the next day's listing.
+    late = [each for each in read_asked(requests) if "Errors" in {query[1] for query in each.queries}]
+    assert min(each.start_at for each in late) == datetime(2026, 8, 22, tzinfo=UTC)
+    own_cloud.router.advance(25)
+    collect(product, own_cloud)
+    for metric in list_catalogued(own_cloud, FUNCTIONS):
+        first = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp())
+        expected = expect_points(own_cloud, metric, first, int(own_cloud.present.timestamp()), HOUR)
+        stored = {
+            second: each for second, each in read_points(product, key_of(metric), HOUR).items() if second >= first
+        }
+        assert stored == {second: pytest.approx(values, rel=1e-12) for second, values in expected.items()}, metric
+        days = read_points(product, key_of(metric), DAY)
+        assert min(days) < int(datetime(2026, 9, 5, tzinfo=UTC).timestamp())
+    assert set(read_until(product).values()) == {own_cloud.present}
+
+
+def test_a_resource_that_is_made_again_under_the_same_name_is_the_same_series(
+    functions: Product, own_cloud: Cloud
+) -> None:
+    """Deleted and re-created three weeks later: ListMetrics forgets and shows it again, the time between is silent."""
+    product = functions.with_variables(**variables_of(own_cloud, "us-west-2"))
+    collect(product, own_cloud)
+    before, series = read_digests(product), read_until(product)
+    earlier = {key: read_points(product, key, HOUR) for key in series}
+    gone, back = own_cloud.present, own_cloud.present + timedelta(days=21)
+
+    def silence(action: str, parameters: Mapping[str, Any], genuine: Genuine) -> Answer:
+        """What the function said between, nobody said."""
+        answer = genuine()
+        for result in answer.get("MetricDataResults", []):
+            seconds = result["Timestamps"].seconds
+            is_there = (seconds < gone.timestamp()) | (seconds >= back.timestamp())
+            result["Timestamps"] = type(result["Timestamps"])(seconds[is_there])
+            result["Values"] = Numbers(result["Values"].values[is_there])
+        return answer
+
+    own_cloud.router.advance(20 * 24)
+    with hiding(own_cloud, lambda _: True), own_cloud.noting() as requests:
+        collect(product, own_cloud)
+    assert read_asked(requests) == []
+    # What was kept by the five minutes goes when the catalogue says, whether or not its series speaks.
+    assert read_digests(product) == {key: told for key, told in before.items() if key[5] != FINE}
+    assert set(read_until(product).values()) == {gone}, "nobody knows yet what it will say of this time"
+
+    own_cloud.router.advance(3 * 24)
+    with answering(own_cloud, silence), own_cloud.noting() as requests:
+        collect(product, own_cloud)
+    asked = read_asked(requests)
+    assert min(each.start_at for each in asked) == gone - timedelta(days=1), "daily metrics; hourly ones an hour"
+    assert max(each.end_at for each in asked) == own_cloud.present
+    assert set(read_until(product)) == set(series), "no series twice"
+    assert set(read_until(product).values()) == {own_cloud.present}
+    for metric in list_catalogued(own_cloud, FUNCTIONS):
+        stored = read_points(product, key_of(metric), HOUR)
+        assert not [second for second in stored if gone.timestamp() <= second < back.timestamp()], "silence isn't zero"
+        since = {second for second in stored if second >= back.timestamp()}
+        assert since == set(
+            expect_points(own_cloud, metric, int(back.timestamp()), int(own_cloud.present.timestamp()), HOUR)
+        )
+        kept = {second: each for second, each in stored.items() if second < gone.timestamp()}
+        assert kept == earlier[key_of(metric)], "what stood before stands"

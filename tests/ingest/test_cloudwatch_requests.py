@@ -1,0 +1,279 @@
+"""What asking costs: counted before each request, told by `--plan`, stopped at the month's cap."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from ingest import requests
+from tests.conftest import Estate
+from tests.ingest.metrics import (
+    ANALYTICS,
+    PAYER,
+    collect,
+    count_by_action,
+    count_requests,
+    errors_of,
+    is_cloudwatch,
+    read_asked,
+    read_digests,
+    read_until,
+    variables_of,
+)
+from tests.simulated import Cloud, Product, sole_error
+
+# Amazon CloudWatch pricing: $0.01 per 1,000 metrics asked for, and per 1,000 other requests.
+PRICE = Decimal("0.00001")
+CAP = "TIEOUT_MONTHLY_REQUEST_CAP_USD"
+
+
+def read_spent(product: Product) -> Decimal:
+    ((spent,),) = product.query("select coalesce(sum(request_cost_usd), 0) from raw.api_requests")
+    return Decimal(spent)
+
+
+# --- counting ------------------------------------------------------------------------------------------------------
+
+
+def test_every_request_is_counted_and_priced(functions: Product, cloud: Cloud) -> None:
+    with cloud.noting() as noted:
+        collect(functions, cloud)
+    seen = count_by_action(noted)
+    queries = sum(len(each.queries) for each in read_asked(noted))
+    assert seen["ListMetrics"] > 10 and seen["GetMetricData"] > 2
+    assert count_requests(functions) == {
+        "ListMetrics": (seen["ListMetrics"], seen["ListMetrics"]),
+        "GetMetricData": (seen["GetMetricData"], queries),
+    }
+    assert read_spent(functions) == PRICE * (seen["ListMetrics"] + queries)
+    places = functions.query("select distinct source_name, account_id, region from raw.api_requests")
+    assert places == [("cloudwatch", PAYER, "us-west-2")]
+    # The ledger's number is that of the run.
+    assert functions.query("select request_count from raw.loads where is_current") == [(sum(seen.values()),)]
+    collect(functions, cloud, "--reread-hours", "5")
+    rows = functions.query("select operation, count(*) from raw.api_requests group by 1 order by 1")
+    assert rows == [("GetMetricData", 2), ("ListMetrics", 2)], "a row a run"
+
+
+def test_pages_are_requests(create_product: Callable[..., Product], small_estate: Estate, cloud: Cloud) -> None:
+    """25 metrics a page: the account's listing has several, each of them billed."""
+    product = create_product(**variables_of(cloud, "us-west-2", ANALYTICS))
+    with cloud.noting() as noted:
+        collect(product, cloud)
+    pages = [request for request in noted if is_cloudwatch(request) and b"NextToken" in request.body]
+    assert pages
+    assert {name: count for name, (count, _) in count_requests(product).items()} == count_by_action(noted)
+    assert count_requests(product) == count_requests(small_estate.product)
+    product.drop()
+
+
+# --- the cap -------------------------------------------------------------------------------------------------------
+
+
+def test_a_cap_stops_politely_and_a_higher_one_goes_on(functions: Product, cloud: Cloud) -> None:
+    """Four of the five metrics fit: what was collected stands, is marked, shows in status, and isn't asked again."""
+    whole = functions.copy(f"{functions.database}_whole")
+    collect(whole, cloud)
+    spent = read_spent(whole)
+    capped = functions.with_variables(**{CAP: str(spent - PRICE)})
+    line = sole_error(capped.call_at(cloud.present, "cloudwatch"))
+    found = re.search(
+        rf"CloudWatch {PAYER} us-west-2: (\d) of 5 metrics collected, then stopped at this month's cap of \$0\.00 for "
+        rf"requests \({CAP}\), \$0\.00 of it spent; what was collected stands",
+        line,
+    )
+    assert found, line
+    count = int(found.group(1))
+    assert 1 <= count <= 4
+    assert read_spent(functions) < spent
+    until = read_until(functions)
+    assert sum(end is not None for end in until.values()) == count
+    ours, theirs = read_digests(functions), read_digests(whole)
+    assert ours == {key: told for key, told in theirs.items() if until[key[:5]] is not None}
+    assert functions.query("select statistics -> 'is_capped' from raw.loads where is_current") == [(True,)]
+
+    told = capped.call_at(cloud.present, "status").stdout
+    assert f"capped: {PAYER}/us-west-2: {count} of 5 metrics were collected before the month's cap" in told
+    assert f"requests this month: ${read_spent(functions):,.4f} of a cap of $0.00 ({CAP})" in told
+
+    raised = functions.with_variables(**{CAP: "1"})
+    with cloud.noting() as noted:
+        collect(raised, cloud)
+    asked = {query[1] for each in read_asked(noted) for query in each.queries}
+    assert asked == {key[3] for key, end in until.items() if end is None}
+    assert read_digests(functions) == theirs
+    told = raised.call_at(cloud.present, "status").stdout
+    assert "capped:" not in told
+    assert "of a cap of $1.00" in told
+    whole.drop()
+
+
+def test_a_cap_may_be_reached_while_listing(functions: Product, cloud: Cloud) -> None:
+    with cloud.noting() as noted:
+        line = sole_error(functions.with_variables(**{CAP: "0.0001"}).call_at(cloud.present, "cloudwatch"))
+    assert f"CloudWatch {PAYER} us-west-2: stopped at this month's cap of $0.00" in line
+    assert count_by_action(noted) == {"ListMetrics": 10}
+    assert read_spent(functions) == Decimal("0.0001")
+
+
+def test_a_new_month_has_a_new_cap(functions: Product, cloud: Cloud) -> None:
+    collect(functions, cloud)
+    spent = read_spent(functions)
+    capped = functions.with_variables(**{CAP: str(spent)})
+    again = capped.call_at(cloud.present, "cloudwatch", "--reread-hours", "2")
+    assert "stopped at this month's cap" in sole_error(again)
+    functions.change("update raw.api_requests set first_requested_at = '2026-10-31T23:59:59Z'")
+    collect(capped, cloud, "--reread-hours", "2")
+
+
+def test_other_interfaces_spend_from_the_same_cap(functions: Product, cloud: Cloud) -> None:
+    capped = functions.with_variables(**{CAP: "0.015"})
+    line = sole_error(capped.call_at(cloud.present, "cost-explorer", "--months", "1"))
+    assert f"Cost Explorer {PAYER}/2026-11: stopped at this month's cap of $0.01" in line or "of $0.02" in line
+    assert functions.query("select operation, request_count, request_cost_usd from raw.api_requests") == [
+        ("GetCostAndUsage", 1, Decimal("0.01"))
+    ]
+    assert functions.query("select count(*) from raw.cost_explorer_costs_daily") == [(0,)], "half a month isn't one"
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
+def test_a_cap_that_is_no_amount_is_refused(functions: Product, cloud: Cloud, text: str) -> None:
+    with cloud.noting() as noted:
+        line = sole_error(functions.with_variables(**{CAP: text}).call_at(cloud.present, "cloudwatch"))
+    assert f"{CAP} is '{text}'; set it to an amount in US dollars like 250" in line
+    assert count_by_action(noted) == {}
+
+
+@pytest.mark.parametrize(
+    ("bill", "cap", "words"),
+    [
+        ("3000", "15.00", "0.5 % of the bill of 2026-10"),
+        ("1000.01", "5.00", "0.5 % of the bill of 2026-10"),
+        ("999.99", "5.00", "the bill of 2026-10 is small"),
+        ("-40", "5.00", "the bill of 2026-10 is small"),
+        (None, "5.00", "no whole month's bill is loaded"),
+    ],
+)
+def test_the_cap_is_half_a_percent_of_the_last_whole_months_bill(
+    loaded: Estate, bill: str | None, cap: str, words: str
+) -> None:
+    """Of all reports of the month together; the open month isn't whole, however dear."""
+    with loaded.product.connect() as connection:
+        connection.execute("create temporary table bills as select * from raw.billing_periods")
+        connection.execute("update bills set unblended_cost = case when period_start_at < '2026-10-01' then 1e6 end")
+        connection.execute("update bills set unblended_cost = 1e7 where period_start_at >= '2026-11-01'")
+        connection.execute("update bills set unblended_cost = %s where unblended_cost is null", [bill])
+        if bill is None:
+            connection.execute("delete from bills where period_start_at < '2026-11-01'")
+        told = requests.read_budget(Renamed(connection), loaded.cloud.present)  # type: ignore[arg-type]
+    assert f"{told.cap_usd:,.2f}" == cap
+    assert told.cap_reason.startswith(words)
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A connection that reads the bills of a temporary table."""
+
+    connection: object
+
+    def execute(self, statement: str, values: object = None) -> object:
+        return self.connection.execute(statement.replace("raw.billing_periods", "bills"), values)  # type: ignore[attr-defined]
+
+
+def test_status_tells_the_cap_of_the_loaded_bill(loaded: Estate) -> None:
+    ((bill,),) = loaded.product.query(
+        "select sum(line_item_unblended_cost) from raw.cur_line_items"
+        " where bill_billing_period_start_date = '2026-10-01T00:00:00Z'"
+    )
+    assert bill > 1000
+    told = loaded.product.call_at(loaded.cloud.present, "status").stdout
+    spent = f"${read_spent(loaded.product):,.4f}"
+    assert f"requests this month: {spent} of a cap of ${bill / 200:,.2f} (0.5 % of the bill of 2026-10;" in told
+    assert "capped:" not in told
+
+
+# --- the plan ------------------------------------------------------------------------------------------------------
+
+
+def read_plan(told: str) -> dict[str, tuple[int, int, Decimal]]:
+    """Calls, queries and dollars by account/region, and those of the sum."""
+    rows = {}
+    for line in told.splitlines():
+        if found := re.fullmatch(r"(\d{12}/\S+) +[\d,]+ +([\d,]+) +([\d,]+) +[\d,]+ +([\d.,]+)", line):
+            place, queries, calls, cost = (part.replace(",", "") for part in found.groups())
+            rows[place] = (int(calls), int(queries), Decimal(cost))
+    total = re.search(
+        r"this collection: ([\d,]+) calls for ([\d,]+) queries, at most [\d,]+ datapoints, \$([\d.]+)", told
+    )
+    assert total, told
+    calls, queries, cost = (part.replace(",", "") for part in total.groups())
+    return {**rows, "": (int(calls), int(queries), Decimal(cost))}
+
+
+def test_the_plan_is_what_the_collection_does_and_asks_nothing(small_estate: Estate, own_cloud: Cloud) -> None:
+    product = small_estate.product.copy(f"{small_estate.product.database}_plan")
+    product = product.with_variables(**variables_of(own_cloud, "us-west-2", ANALYTICS))
+    own_cloud.router.advance(25)
+    before = read_spent(product)
+    with own_cloud.noting() as noted:
+        told = product.call_at(own_cloud.present, "cloudwatch", "--plan")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert noted == [], "not even for credentials"
+    assert read_spent(product) == before
+    planned = read_plan(told.stdout)
+    with own_cloud.noting() as noted:
+        collect(product, own_cloud)
+    asked = read_asked(noted)
+    queries = sum(len(each.queries) for each in asked)
+    assert planned[""] == (len(asked), queries, (PRICE * queries).quantize(Decimal("0.0001")))
+    assert queries > 100
+    assert set(planned) == {"", f"{PAYER}/us-west-2", f"{ANALYTICS}/us-west-2"}
+    for place in ("calls", "queries"):
+        column = 0 if place == "calls" else 1
+        assert sum(row[column] for key, row in planned.items() if key) == planned[""][column], place
+    nothing = product.call_at(own_cloud.present + timedelta(minutes=5), "cloudwatch", "--plan")
+    assert read_plan(nothing.stdout)[""] == (0, 0, Decimal("0.0000"))
+    product.drop()
+
+
+def test_a_plan_that_the_cap_would_stop_says_so(small_estate: Estate) -> None:
+    product = small_estate.product.with_variables(**{CAP: str(read_spent(small_estate.product) + PRICE)})
+    later = small_estate.cloud.present + timedelta(hours=1)
+    told = product.call_at(later, "cloudwatch", "--plan").stdout
+    assert f"of a cap of $0.01 ({CAP})" in told
+    assert told.splitlines()[-1] == "this collection would be stopped at the cap"
+
+
+def test_before_the_first_collection_the_plan_is_made_from_the_bill(loaded: Estate) -> None:
+    """Resources of the newest month times the catalogue's metrics: more than all of them send, not by far."""
+    product = loaded.product.copy(f"{loaded.product.database}_plan")
+    product.change(
+        "truncate raw.cloudwatch_series, raw.cloudwatch_datapoints",
+        "delete from raw.loads where source_name = 'cloudwatch'",
+        "truncate raw.api_requests",
+    )
+    with loaded.cloud.noting() as noted:
+        told = product.call_at(loaded.cloud.present, "cloudwatch", "--plan")
+    assert (told.returncode, noted) == (0, [])
+    calls, queries, cost = read_plan(told.stdout)[""]
+    ((asked, units),) = loaded.product.query(
+        "select sum(request_count), sum(billed_unit_count) from raw.api_requests where operation = 'GetMetricData'"
+    )
+    assert asked <= calls <= 4 * asked
+    assert units <= queries <= 4 * units
+    assert cost == (PRICE * queries).quantize(Decimal("0.0001"))
+    assert (
+        "of its metrics were never collected: resources of the newest bill times the catalogue's metrics" in told.stdout
+    )
+    one = product.call_at(loaded.cloud.present, "cloudwatch", "--plan", "--region", "us-west-2").stdout
+    assert {place.partition("/")[2] for place in read_plan(one) if place} == {"us-west-2"}
+    product.drop()
+
+
+def test_nothing_to_plan_from(product: Product) -> None:
+    finished = product.call("cloudwatch", "--plan")
+    assert "no resource is known to plan for; load a bill first" in sole_error(finished)
+    assert errors_of(finished)
