@@ -165,6 +165,6 @@ def _report_failures(errors: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["cur"], ["cloudwatch"]):  # those with threads, and with no program of their own to start
+    if sys.argv[1:2] in (["cur"], ["cloudwatch"], ["inventory"]):  # they have threads, and start no program
         end_at_signals()
     sys.exit(main())

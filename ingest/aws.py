@@ -1,9 +1,10 @@
 """The one door to AWS: sessions by boto3's ordinary chain, clients, and AWS's errors in one clear line."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -27,19 +28,25 @@ _DEFAULT_REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Account:
-    """An AWS account we have credentials for."""
+    """An AWS account we have credentials for. Several threads may ask for clients, and share them."""
 
     account_id: str
     session: Any  # boto3.Session, which has no types of its own
+    _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict, repr=False, compare=False)
+    _making: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def client(self, service: str, region: str | None = None, *, is_validating: bool = True) -> Any:
-        """A boto3 client of this account; `region` defaults to the session's.
+        """The boto3 client of this account for a service; `region` defaults to the session's.
 
         Args:
             is_validating: have boto3 check each request's parameters, which takes longer than making the request.
         """
-        config = _CONFIG if is_validating else _CONFIG.merge(Config(parameter_validation=False))
-        return self.session.client(service, region_name=region or self.session.region_name, config=config)
+        key = (service, region or self.session.region_name, is_validating)
+        with self._making:  # sessions are not for several threads, and a client takes a while to make
+            if key not in self._clients:
+                config = _CONFIG if is_validating else _CONFIG.merge(Config(parameter_validation=False))
+                self._clients[key] = self.session.client(service, region_name=key[1], config=config)
+            return self._clients[key]
 
 
 def open_account(role_arn: str | None = None) -> Account:

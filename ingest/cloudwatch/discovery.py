@@ -15,7 +15,7 @@ _MANY_METRICS = 5
 _FEW_SERIES = 2_500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Series:
     """One metric of one resource in one account and region."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ingest import database, ledger
 from ingest.cloudwatch.catalog import HOUR, CatalogMetric, read_catalog
 from ingest.cloudwatch.discovery import Series, plan_listings
-from ingest.cloudwatch.planning import Call, Known, cut_down, is_due, plan_calls
+from ingest.cloudwatch.planning import Call, Known, cut_down, list_due, plan_calls
 from ingest.errors import IngestError
 from ingest.requests import read_budget, read_prices
 
@@ -57,7 +57,7 @@ def describe_plan(
             "no resource is known to plan for; load a bill first (`python -m ingest cur --source …`), its resource ids "
             "tell what CloudWatch will have to say"
         )
-    due = [each for each in series if reread is not None or is_due(each, end_at)]
+    due = list_due(series, end_at, reread)
     estimates = estimate(due, end_at, reread)
     with database.connect() as connection:
         budget = read_budget(connection, present)

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,12 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
+
 from ingest import bulk, database, ledger
 from ingest.aws import Account, try_accounts
 from ingest.cloudwatch.assembling import add_up_hours, assemble_rows
 from ingest.cloudwatch.catalog import DAY, FINE, HOUR, CatalogMetric, read_catalog
 from ingest.cloudwatch.discovery import Discovered, discover_series
-from ingest.cloudwatch.planning import DUE_AFTER, Call, Query, cut_down, is_due, list_windows, plan_calls
+from ingest.cloudwatch.planning import DUE_AFTER, Call, Known, Query, cut_down, list_due, list_windows, plan_calls
 from ingest.cloudwatch.requesting import Answer, request_points, speed_up
 from ingest.cloudwatch.storing import drop_old_fine_rows, mark_collected, remove_leftovers, store_rows, store_series
 from ingest.errors import IngestError
@@ -28,6 +29,8 @@ REQUESTS_AT_ONCE = 8
 REGIONS_AT_ONCE = 4
 # A batch is stored and committed when it holds so many datapoints (40 bytes each, several times over while assembled).
 _BATCH_DATAPOINTS = 1_000_000
+# Calls are planned for so many series together; a first collection of a large account has ten times as many.
+_SERIES_AT_ONCE = 50_000
 _log = logging.getLogger(__name__)
 
 
@@ -83,16 +86,17 @@ def collect_metrics(
         ThreadPoolExecutor(REQUESTS_AT_ONCE, "request") as requests,
         ThreadPoolExecutor(REGIONS_AT_ONCE, "region") as workers,
     ):
-        making = threading.Lock()
 
         def collect(account: Account, region: str) -> RegionResult:
             try:
-                with making:  # sessions are not for several threads, clients are
-                    client = account.client("cloudwatch", region, is_validating=False)
+                client = account.client("cloudwatch", region, is_validating=False)
                 speed_up(client)
                 return _Region(account, region, client, catalog, log, requests).collect(present, reread)
             except IngestError as error:
                 return RegionResult(f"{account.account_id}/{region}", error=str(error))
+            except psycopg.Error as error:
+                told = f"{account.account_id}/{region}: {database.describe_server()}: {' '.join(str(error).split())}"
+                return RegionResult(f"{account.account_id}/{region}", error=f"{told}; run again")
 
         running = [workers.submit(collect, account, region) for account in accounts for region in chosen]
         return results + [each.result() for each in running]
@@ -122,98 +126,90 @@ class _Region:
         """List, ask, store; the ledger's row is the last that is written."""
         with self._alone():
             earlier = _read_earlier(self._partition_key)
-            daily_until = earlier.daily_until_at
-            is_whole = reread is not None or daily_until is None or _hour(present) - daily_until >= DUE_AFTER["daily"]
+            until = earlier.daily_until_at
+            is_whole = reread is not None or until is None or _hour(present) - until >= DUE_AFTER["daily"]
             try:
                 found = self._discover(is_whole, earlier.listed_series_count)
             except CapReached as error:
                 return self._record_stop(earlier, present, error)
             end_at = _hour(min(present, found.asked_at or present))
-            with bulk.open_load() as (connection, cursor):
-                load = ledger.begin_load(
-                    cursor,
-                    SOURCE_NAME,
-                    self._partition_key,
-                    f"cloudwatch://{self._partition_key}",
-                    end_at.isoformat(),
-                )
-                series = store_series(cursor, found.series, end_at)
-                due = [each for each in series if reread is not None or is_due(each, end_at)]
-                remove_leftovers(cursor, due)
-                connection.commit()
+            load, series, due = self._begin(found, end_at, reread)
             progress = _Progress()
-            calls = plan_calls(due, end_at, reread)
-            if calls:
-                self._fill(calls, load.load_id, end_at, progress)
+            for first in range(0, len(due), _SERIES_AT_ONCE):
+                if not progress.stopped:
+                    calls = plan_calls(due[first : first + _SERIES_AT_ONCE], end_at, reread)
+                    self._fill(calls, load.load_id, end_at, progress)
             error = self._describe_failure(progress, len(due))
-            with bulk.open_load() as (connection, cursor):
-                if is_whole:
-                    drop_old_fine_rows(cursor, self._account_id, self._region, self._catalog, end_at)
-                load.row_count = progress.row_count
-                load.request_count = self._log.request_count(self._account_id, self._region)
-                load.data_from_at, load.data_until_at = earlier.data_from_at, earlier.data_until_at
-                if due and progress.done_count:
-                    first_at = min(window.start_at for each in due for _, window in list_windows(each, end_at, reread))
-                    load.data_from_at = min(filter(None, (earlier.data_from_at, first_at)))
-                if not error:
-                    load.data_until_at = end_at if load.data_from_at else None
-                    daily_until = end_at if is_whole else daily_until
-                load.statistics = {
-                    "series_count": len(series),
-                    "listed_series_count": len(series) if is_whole else earlier.listed_series_count,
-                    "due_series_count": len(due),
-                    "collected_series_count": progress.done_count,
-                    "datapoint_count": progress.datapoint_count,
-                    "not_a_number_count": progress.not_a_number_count,
-                    "daily_until_at": daily_until.isoformat() if daily_until else None,
-                    "is_capped": progress.stopped != "",
-                }
-                ledger.retire_loads(cursor, earlier.load_ids)
-                if progress.row_count:
-                    # Autovacuum comes too late for the build that follows a first load.
-                    cursor.execute("analyze raw.cloudwatch_series, raw.cloudwatch_datapoints")
-                ledger.record_load(cursor, load)
-                connection.commit()
-        _log.info(
-            "%s: %d series, %s datapoints, %d calls",
-            self._partition_key,
-            len(series),
-            f"{progress.datapoint_count:,}",
-            load.request_count,
-        )
+            load.row_count = progress.row_count
+            load.request_count = self._log.request_count(self._account_id, self._region)
+            load.data_from_at, load.data_until_at = earlier.data_from_at, earlier.data_until_at
+            if progress.done_count:
+                first_at = min(window.start_at for each in due for _, window in list_windows(each, end_at, reread))
+                load.data_from_at = _earliest(earlier.data_from_at, first_at)
+            if not error:
+                load.data_until_at = _latest(earlier.data_until_at, end_at if load.data_from_at else None)
+                until = _latest(until, end_at if is_whole else None)
+            load.statistics = {
+                "series_count": len(series),
+                "listed_series_count": len(series) if is_whole else earlier.listed_series_count,
+                "due_series_count": len(due),
+                "collected_series_count": progress.done_count,
+                "datapoint_count": progress.datapoint_count,
+                "not_a_number_count": progress.not_a_number_count,
+                "daily_until_at": until.isoformat() if until else None,
+                "is_capped": progress.stopped != "",
+            }
+            self._finish(load, earlier.load_ids, end_at if is_whole else None)
+        told = (self._partition_key, len(series), f"{progress.datapoint_count:,}", load.request_count)
+        _log.info("%s: %d series, %s datapoints, %d calls", *told)
         return RegionResult(self._partition_key, len(series), progress.datapoint_count, load.request_count, error)
 
     def _record_stop(self, earlier: "_Earlier", present: datetime, reached: CapReached) -> RegionResult:
         """The cap was met while listing: what was collected before stands, marked as ending early."""
-        known_count = earlier.listed_series_count or 0
         with bulk.open_load() as (connection, cursor):
-            load = ledger.begin_load(
-                cursor,
-                SOURCE_NAME,
-                self._partition_key,
-                f"cloudwatch://{self._partition_key}",
-                _hour(present).isoformat(),
-            )
-            load.request_count = self._log.request_count(self._account_id, self._region)
-            load.data_from_at, load.data_until_at = earlier.data_from_at, earlier.data_until_at
-            load.statistics = {
-                "series_count": 0,
-                "listed_series_count": earlier.listed_series_count,
-                "due_series_count": known_count,
-                "collected_series_count": 0,
-                "datapoint_count": 0,
-                "not_a_number_count": 0,
-                "daily_until_at": earlier.daily_until_at.isoformat() if earlier.daily_until_at else None,
-                "is_capped": True,
-            }
-            ledger.retire_loads(cursor, earlier.load_ids)
+            uri = f"cloudwatch://{self._partition_key}"
+            load = ledger.begin_load(cursor, SOURCE_NAME, self._partition_key, uri, _hour(present).isoformat())
+            connection.commit()
+        load.request_count = self._log.request_count(self._account_id, self._region)
+        load.data_from_at, load.data_until_at = earlier.data_from_at, earlier.data_until_at
+        load.statistics = {
+            "series_count": 0,
+            "listed_series_count": earlier.listed_series_count,
+            "due_series_count": earlier.listed_series_count or 0,
+            "collected_series_count": 0,
+            "datapoint_count": 0,
+            "not_a_number_count": 0,
+            "daily_until_at": earlier.daily_until_at.isoformat() if earlier.daily_until_at else None,
+            "is_capped": True,
+        }
+        self._finish(load, earlier.load_ids, None)
+        error = f"CloudWatch {self._account_id} {self._region}: {reached}"
+        return RegionResult(self._partition_key, request_count=load.request_count, error=error)
+
+    def _begin(
+        self, found: Discovered, end_at: datetime, reread: timedelta | None
+    ) -> tuple[ledger.Load, list[Known], list[Known]]:
+        """Make the series known: a load, all series, and those that are due."""
+        with bulk.open_load() as (connection, cursor):
+            uri = f"cloudwatch://{self._partition_key}"
+            load = ledger.begin_load(cursor, SOURCE_NAME, self._partition_key, uri, end_at.isoformat())
+            series = store_series(cursor, found.series, end_at)
+            due = list_due(series, end_at, reread)
+            remove_leftovers(cursor, due)
+            connection.commit()
+        return load, series, due
+
+    def _finish(self, load: ledger.Load, replaced: list[int], whole_until: datetime | None) -> None:
+        """Write the ledger's row; after a collection of everything drop what isn't kept."""
+        with bulk.open_load() as (connection, cursor):
+            if whole_until is not None:
+                drop_old_fine_rows(cursor, self._account_id, self._region, self._catalog, whole_until)
+            ledger.retire_loads(cursor, replaced)
+            if load.row_count:
+                # Autovacuum comes too late for the build that follows a first load.
+                cursor.execute("analyze raw.cloudwatch_series, raw.cloudwatch_datapoints")
             ledger.record_load(cursor, load)
             connection.commit()
-        return RegionResult(
-            self._partition_key,
-            request_count=load.request_count,
-            error=f"CloudWatch {self._account_id} {self._region}: {reached}",
-        )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -261,6 +257,7 @@ class _Region:
                 until[query.known.series_id] = query.known.collected_until_at
         answers = request_points(self._client, calls, self._requests, self._count, REQUESTS_AT_ONCE)
         batch = _Batch(left)
+        failure: IngestError | None = None
         with bulk.open_load() as (connection, cursor):
             try:
                 for answer in answers:
@@ -270,8 +267,13 @@ class _Region:
                         connection.commit()
             except CapReached as error:
                 progress.stopped = str(error)
+            except IngestError as error:
+                failure = error
+            # What came before a refusal is paid for.
             batch.store(cursor, load_id, end_at, until, progress)
             connection.commit()
+        if failure is not None:
+            raise failure
 
     def _describe_failure(self, progress: _Progress, due_count: int) -> str:
         place = f"CloudWatch {self._account_id} {self._region}"
@@ -353,12 +355,20 @@ def _read_earlier(partition_key: str) -> _Earlier:
         ).fetchall()
     return _Earlier(
         [row[0] for row in rows],
-        min((row[1] for row in rows if row[1]), default=None),
-        max((row[2] for row in rows if row[2]), default=None),
-        max((row[3] for row in rows if row[3]), default=None),
+        _earliest(*(row[1] for row in rows)),
+        _latest(*(row[2] for row in rows)),
+        _latest(*(row[3] for row in rows)),
         max((row[4] for row in rows if row[4] is not None), default=None),
     )
 
 
 def _hour(instant: datetime) -> datetime:
     return cut_down(instant, HOUR)
+
+
+def _earliest(*instants: datetime | None) -> datetime | None:
+    return min((each for each in instants if each is not None), default=None)
+
+
+def _latest(*instants: datetime | None) -> datetime | None:
+    return max((each for each in instants if each is not None), default=None)

@@ -25,7 +25,7 @@ QUERIES_PER_CALL = 500
 DATAPOINTS_PER_CALL = 100_800
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Known:
     """A series as the database knows it."""
 
@@ -51,7 +51,7 @@ class Window:
         return round((self.end_at - self.start_at).total_seconds()) // period_seconds
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Query:
     """One statistic of a series in a window."""
 
@@ -77,6 +77,12 @@ def is_due(known: Known, end_at: datetime) -> bool:
     """Whether an hour (or, for what is collected daily, a day) has passed since a series was collected."""
     until = known.collected_until_at
     return until is None or end_at - until >= DUE_AFTER[known.metric.collected]
+
+
+def list_due(series: Iterable[Known], end_at: datetime, reread: timedelta | None = None) -> list[Known]:
+    """Those to be asked for, what is collected hourly first: where a cap is met, it meets the others."""
+    due = [each for each in series if reread is not None or is_due(each, end_at)]
+    return sorted(due, key=lambda each: each.metric.collected != "hourly")
 
 
 def list_windows(known: Known, end_at: datetime, reread: timedelta | None = None) -> Iterator[tuple[int, Window]]:
@@ -129,11 +135,10 @@ def plan_calls(due: Iterable[Known], end_at: datetime, reread: timedelta | None 
     """All calls that bring due series up to `end_at`, the statistics of a series side by side.
 
     Queries of one window share calls whatever their periods: there are ceil(queries / 500) for a window, more where
-    their datapoints wouldn't fit. Calls come in the order of their series, so that one series after the other is done:
-    those that are collected hourly first, so that a cap meets the others.
+    their datapoints wouldn't fit. Calls come in the order of their series, so that one series after the other is done.
     """
     queries: dict[Window, list[tuple[int, Query]]] = {}
-    for place, known in enumerate(sorted(due, key=lambda each: each.metric.collected != "hourly")):
+    for place, known in enumerate(due):
         for period_seconds, window in list_windows(known, end_at, reread):
             queries.setdefault(window, []).extend(
                 (place, Query(known, statistic, period_seconds)) for statistic in known.metric.statistics

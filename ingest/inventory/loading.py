@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from ingest.regions import find_regions
 from ingest.snapshots import replace_partition
 
 SOURCE_NAME = "inventory"
+_REGIONS_AT_ONCE = 4
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("account_id", "region", "resource_type", "resource_id")),
@@ -66,14 +68,17 @@ def sync_inventory(regions: list[str] | None = None) -> list[ScopeResult]:
     ledger.create_raw_schema()
     ledger.refuse_other_origin()
     chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split() or find_regions()
-    results = []
-    for account in open_accounts():
-        for region in chosen:
-            of_region = [_sync_scope(account, region, kind, listing) for kind, listing in LISTINGS.items()]
-            results += of_region
-            count = sum(each.row_count for each in of_region)
-            _log.info("%s/%s: %d resources", account.account_id, region, count)
-    return results
+
+    def sync_region(place: tuple[Account, str]) -> list[ScopeResult]:
+        account, region = place
+        of_region = [_sync_scope(account, region, kind, listing) for kind, listing in LISTINGS.items()]
+        count = sum(each.row_count for each in of_region)
+        _log.info("%s/%s: %d resources", account.account_id, region, count)
+        return of_region
+
+    places = [(account, region) for account in open_accounts() for region in chosen]
+    with ThreadPoolExecutor(_REGIONS_AT_ONCE, "region") as workers:
+        return [each for of_region in workers.map(sync_region, places) for each in of_region]
 
 
 def _sync_scope(

@@ -19,6 +19,7 @@ from ingest.cloudwatch.planning import (
     Known,
     Window,
     is_due,
+    list_due,
     list_windows,
     plan_calls,
 )
@@ -284,7 +285,8 @@ def test_datapoints_bound_a_call_before_queries_do() -> None:
 
 def test_hourly_metrics_come_before_daily_ones() -> None:
     """So that a cap meets what is judged on least."""
-    due = [known(each, END - days(2), number) for number, each in enumerate([DAILY, HOURLY] * 400)]
+    series = [known(each, END - days(2), number) for number, each in enumerate([DAILY, HOURLY] * 400)]
+    due = list_due(series, END)
     collected = [query.known.metric.collected for call in plan_calls(due, END) for query in call.queries]
     assert collected == ["hourly"] * 400 + ["daily"] * 400
 
@@ -303,3 +305,6 @@ def test_hourly_metrics_come_before_daily_ones() -> None:
 def test_due(each: CatalogMetric, hours: int, expected: bool) -> None:
     assert is_due(known(each, END - timedelta(hours=hours)), END) is expected
     assert is_due(known(each, None), END)
+    series = [known(each, END - timedelta(hours=hours))]
+    assert list_due(series, END) == (series if expected else [])
+    assert list_due(series, END, timedelta(hours=1)) == series, "what is to be read again is due"

@@ -13,13 +13,19 @@ def test_nothing_loaded_yet(product: Product) -> None:
     told = product.call("status")
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.startswith("nothing loaded yet; `python -m ingest cur --source")
-    assert json.loads(product.call("status", "--json").stdout) == {"loads": [], "under_way": [], "missing": []}
+    assert json.loads(product.call("status", "--json").stdout) == {
+        "loads": [],
+        "under_way": [],
+        "missing": [],
+        "requests": None,
+    }
 
 
 def test_table(estate: Estate) -> None:
     told = estate.product.run("status")
     assert (told.returncode, told.stderr) == (0, "")
-    header, *lines = told.stdout.splitlines()
+    header, *lines, requests = told.stdout.splitlines()
+    assert requests.startswith("requests this month: $")
     assert header.split("  ")[0] == "source"
     ((current,),) = estate.product.query("select count(*) from raw.loads where is_current")
     assert len(lines) == current > 12 + 3 + 3
