@@ -1,101 +1,319 @@
-"""Datapoints by GetMetricData, packed to its limits."""
+"""One account and region's collection: list, ask, store, batch by batch, and a row of the ledger at the end."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
-
-from ingest.aws import explained
-from ingest.cloudwatch.discovery import Series
+from ingest import bulk, database, ledger
+from ingest.aws import Account
+from ingest.cloudwatch.assembling import add_up_hours, assemble_rows
+from ingest.cloudwatch.catalog import DAY, FINE, HOUR, CatalogMetric
+from ingest.cloudwatch.discovery import Discovered, discover_series
+from ingest.cloudwatch.planning import DUE_AFTER, Call, Known, Query, cut_down, list_due, list_windows, plan_calls
+from ingest.cloudwatch.requesting import Answer, request_points
+from ingest.cloudwatch.storing import drop_old_fine_rows, mark_collected, remove_leftovers, store_rows, store_series
 from ingest.errors import IngestError
+from ingest.requests import CapReached, RequestLog
 
-QUERIES_PER_CALL = 500  # GetMetricData's limit (CloudWatch API reference)
+SOURCE_NAME = "cloudwatch"
+# Requests under way at once, over all regions: below AWS's 25 ListMetrics and 50 GetMetricData a second and region.
+REQUESTS_AT_ONCE = 8
+# A batch is stored and committed when it holds so many datapoints (40 bytes each, several times over while assembled).
+_BATCH_DATAPOINTS = 1_000_000
+# Calls are planned for so many series together; a first collection of a large account has ten times as many.
+_SERIES_AT_ONCE = 50_000
+_log = logging.getLogger(__name__)
 
-# Long form: one row per series, statistic and period; the database turns it into one row per series and period.
-POINTS_SCHEMA = pa.schema(
-    [
-        ("series_number", pa.int32()),  # place in the list of series that was asked for
-        ("statistic", pa.string()),
-        ("period_start_at", pa.timestamp("us", tz="UTC")),
-        ("value", pa.float64()),
-    ]
-)
+
+@dataclass(frozen=True)
+class RegionResult:
+    """What a collection did with one account and region."""
+
+    partition_key: str  # account/region
+    series_count: int = 0
+    datapoint_count: int = 0  # values received
+    request_count: int = 0
+    error: str = ""
 
 
 @dataclass
-class RequestCounter:
-    """Calls made, for the ledger: GetMetricData is billed per metric asked for."""
+class _Progress:
+    """What a region's collection has done so far."""
 
-    request_count: int = 0
+    due_count: int
+    datapoint_count: int = 0
+    row_count: int = 0
+    not_a_number_count: int = 0
+    done_count: int = 0
+    incomplete: dict[int, str] = field(default_factory=dict)  # series_id -> CloudWatch's word
+    stopped: str = ""  # why it ended before its end
+    first_at: datetime | None = None  # begin of the earliest window
 
 
-def collect_points(
-    client: Any,
-    series: list[Series],
-    start_at: datetime,
-    end_at: datetime,
-    period_seconds: int,
-    counter: RequestCounter,
-) -> Iterator[pa.RecordBatch]:
-    """Every statistic of the catalogue for each series in [start_at, end_at), both on a period's edge.
+class RegionCollector:
+    """The collection of one account and region."""
 
-    Yields:
-        Batches of POINTS_SCHEMA. Periods without data don't appear: silence is not zero.
+    def __init__(
+        self,
+        account: Account,
+        region: str,
+        client: Any,
+        catalog: Sequence[CatalogMetric],
+        log: RequestLog,
+        requests: Executor,
+    ):
+        self._account_id = account.account_id
+        self._region = region
+        self._client = client
+        self._catalog = catalog
+        self._log = log
+        self._requests = requests
+        self._partition_key = f"{account.account_id}/{region}"
 
-    Raises:
-        IngestError: CloudWatch refuses, or keeps answering with less than was asked for.
-    """
-    queries = [(number, statistic) for number, each in enumerate(series) for statistic in each.metric.statistics]
-    for first in range(0, len(queries), QUERIES_PER_CALL):
-        chunk = queries[first : first + QUERIES_PER_CALL]
-        request = {
-            "MetricDataQueries": [
-                {
-                    "Id": f"q{place}",
-                    "ReturnData": True,
-                    "MetricStat": {
-                        "Metric": {
-                            "Namespace": series[number].metric.namespace,
-                            "MetricName": series[number].metric.metric_name,
-                            "Dimensions": [{"Name": key, "Value": value} for key, value in series[number].dimensions],
-                        },
-                        "Period": period_seconds,
-                        "Stat": statistic,
-                    },
-                }
-                for place, (number, statistic) in enumerate(chunk)
-            ],
-            "StartTime": start_at,
-            "EndTime": end_at,
-            "ScanBy": "TimestampAscending",
+    def collect(self, present: datetime, reread: timedelta | None) -> RegionResult:
+        """Bring what is due up to the last whole hour.
+
+        Args:
+            present: this machine's clock; AWS's is taken where it is behind.
+            reread: ask for everything, so far back from where the last collection ended.
+
+        Raises:
+            IngestError: AWS or the database refuses; what was stored before stands.
+        """
+        with self._alone():
+            earlier = _read_earlier(self._partition_key)
+            until = earlier.daily_until_at
+            is_whole = reread is not None or until is None or _hour(present) - until >= DUE_AFTER["daily"]
+            try:
+                found = self._discover(is_whole, earlier.listed_series_count)
+            except CapReached as reached:
+                stopped = _Progress(due_count=earlier.listed_series_count or 0, stopped=str(reached))
+                return self._finish(self._begin(Discovered([], None), _hour(present)), earlier, stopped, is_whole=False)
+            begun = self._begin(found, _hour(min(present, found.asked_at or present)), reread)
+            progress = _Progress(due_count=len(begun.due))
+            for first in range(0, len(begun.due), _SERIES_AT_ONCE):
+                if not progress.stopped:
+                    calls = plan_calls(begun.due[first : first + _SERIES_AT_ONCE], begun.end_at, reread)
+                    self._fill(calls, begun, progress)
+            if progress.done_count:
+                windows = (window for each in begun.due for _, window in list_windows(each, begun.end_at, reread))
+                progress.first_at = min(window.start_at for window in windows)
+            return self._finish(begun, earlier, progress, is_whole=is_whole)
+
+    def _begin(self, found: Discovered, end_at: datetime, reread: timedelta | None = None) -> "_Begun":
+        """Make the series known, and remove what a killed collection left of those that are due."""
+        with bulk.open_load() as (connection, cursor):
+            uri = f"cloudwatch://{self._partition_key}"
+            load = ledger.begin_load(cursor, SOURCE_NAME, self._partition_key, uri, end_at.isoformat())
+            series = store_series(cursor, found.series, end_at)
+            due = list_due(series, end_at, reread)
+            remove_leftovers(cursor, due)
+            connection.commit()
+        return _Begun(load, end_at, len(series), due)
+
+    def _finish(self, begun: "_Begun", earlier: "_Earlier", progress: "_Progress", *, is_whole: bool) -> RegionResult:
+        """Write the ledger's row; after a collection of everything drop what isn't kept."""
+        load, until = begun.load, earlier.daily_until_at
+        error = self._describe_failure(progress)
+        load.row_count = progress.row_count
+        load.request_count = self._log.request_count(self._account_id, self._region)
+        load.data_from_at = _earliest(earlier.data_from_at, progress.first_at)
+        load.data_until_at = earlier.data_until_at
+        if not error:
+            load.data_until_at = _latest(earlier.data_until_at, begun.end_at if load.data_from_at else None)
+            until = _latest(until, begun.end_at if is_whole else None)
+        load.statistics = {
+            "series_count": begun.series_count,
+            "listed_series_count": begun.series_count if is_whole else earlier.listed_series_count,
+            "due_series_count": progress.due_count,
+            "collected_series_count": progress.done_count,
+            "datapoint_count": progress.datapoint_count,
+            "not_a_number_count": progress.not_a_number_count,
+            "daily_until_at": until.isoformat() if until else None,
+            "is_capped": progress.stopped != "",
         }
-        place = f"CloudWatch GetMetricData {series[0].account_id} {series[0].region}"
-        status = {}
-        with explained(place):
-            for page in client.get_paginator("get_metric_data").paginate(**request):
-                counter.request_count += 1
-                for result in page["MetricDataResults"]:
-                    status[result["Id"]] = result["StatusCode"]
-                    number, statistic = chunk[int(result["Id"][1:])]
-                    if result["Timestamps"]:
-                        yield _to_batch(number, statistic, result["Timestamps"], result["Values"])
-        unfinished = [each for each in status.values() if each != "Complete"]
-        if unfinished or len(status) != len(chunk):
-            raise IngestError(
-                f"{place}: only {len(status) - len(unfinished)} of {len(chunk)} metrics came whole; run again"
-            )
+        with bulk.open_load() as (connection, cursor):
+            if is_whole:
+                drop_old_fine_rows(cursor, self._account_id, self._region, self._catalog, begun.end_at)
+            ledger.retire_loads(cursor, earlier.load_ids)
+            if load.row_count:
+                # Autovacuum comes too late for the build that follows a first load.
+                cursor.execute("analyze raw.cloudwatch_series, raw.cloudwatch_datapoints")
+            ledger.record_load(cursor, load)
+            connection.commit()
+        told = (self._partition_key, begun.series_count, f"{progress.datapoint_count:,}", load.request_count)
+        _log.info("%s: %d series, %s datapoints, %d calls", *told)
+        return RegionResult(*told[:2], progress.datapoint_count, load.request_count, error)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else collects this account and region; other steps than this one's may take long to come."""
+        with (
+            database.connect(autocommit=True) as connection,
+            ledger.hold_partition(
+                connection,
+                SOURCE_NAME,
+                self._partition_key,
+                lambda: _log.info("%s: waiting for another collection", self._partition_key),
+            ),
+        ):
+            yield
+
+    def _discover(self, is_whole: bool, expected_count: int | None) -> Discovered:
+        """Everything once a day; in between what is collected hourly and has spoken in the last three hours."""
+        if not is_whole and expected_count == 0:
+            return Discovered([], None)
+        return discover_series(
+            self._client,
+            self._account_id,
+            self._region,
+            [each for each in self._catalog if is_whole or each.collected == "hourly"],
+            only_recent=not is_whole,
+            expected_count=expected_count,
+            count_request=lambda: self._log.count("ListMetrics", self._account_id, self._region),
+            pool=self._requests,
+        )
+
+    def _count(self, queries: Sequence[Query]) -> None:
+        counts: dict[tuple[int, int], int] = {}
+        for query in queries:
+            key = (query.known.series_id, query.period_seconds)
+            counts[key] = counts.get(key, 0) + 1
+        self._log.count_metrics(self._account_id, self._region, list(counts.values()))
+
+    def _fill(self, calls: Sequence[Call], begun: "_Begun", progress: _Progress) -> None:
+        """Ask and store, batch by batch."""
+        left: dict[int, int] = {}
+        until: dict[int, datetime | None] = {}
+        for call in calls:
+            for query in call.queries:
+                left[query.known.series_id] = left.get(query.known.series_id, 0) + 1
+                until[query.known.series_id] = query.known.collected_until_at
+        answers = request_points(self._client, calls, self._requests, self._count, REQUESTS_AT_ONCE)
+        batch = _Batch(left)
+        failure: IngestError | None = None
+        with bulk.open_load() as (connection, cursor):
+            try:
+                for answer in answers:
+                    batch.add(answer, progress)
+                    if batch.datapoint_count >= _BATCH_DATAPOINTS:
+                        batch.store(cursor, begun, until, progress)
+                        connection.commit()
+            except CapReached as error:
+                progress.stopped = str(error)
+            except IngestError as error:
+                failure = error
+            # What came before a refusal is paid for.
+            batch.store(cursor, begun, until, progress)
+            connection.commit()
+        if failure is not None:
+            raise failure
+
+    def _describe_failure(self, progress: _Progress) -> str:
+        place = f"CloudWatch {self._account_id} {self._region}"
+        if progress.stopped:
+            return f"{place}: {progress.done_count} of {progress.due_count} metrics collected, then {progress.stopped}"
+        if progress.incomplete:
+            words = ", ".join(sorted(set(progress.incomplete.values())))
+            whole_count = progress.due_count - len(progress.incomplete)
+            return f"{place}: only {whole_count} of {progress.due_count} metrics came whole ({words}); run again"
+        return ""
 
 
-def _to_batch(number: int, statistic: str, timestamps: list[datetime], values: list[float]) -> pa.RecordBatch:
-    count = len(timestamps)
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.repeat(pa.scalar(number, pa.int32()), count),
-            pa.repeat(pa.scalar(statistic), count),
-            pa.array(timestamps, pa.timestamp("us", tz="UTC")),
-            pa.array(values, pa.float64()),
-        ],
-        schema=POINTS_SCHEMA,
+class _Batch:
+    """Answers that aren't stored yet.
+
+    A row holds all statistics of a series and period, and those may come in two calls: what isn't complete waits.
+    """
+
+    def __init__(self, left: dict[int, int]):
+        self.datapoint_count = 0
+        self._left = left  # queries of a series that aren't answered yet
+        self._waiting: dict[int, list[Any]] = {}
+        self._done: list[int] = []
+
+    def add(self, answer: Answer, progress: _Progress) -> None:
+        """Take an answer; a series whose last query it answers is done."""
+        progress.not_a_number_count += answer.dropped_count
+        for query, word in answer.incomplete.items():
+            progress.incomplete[query.known.series_id] = word
+        for points in answer.points:
+            series_id = points.query.known.series_id
+            self._waiting.setdefault(series_id, []).append(points)
+            self._left[series_id] -= 1
+            if self._left[series_id] == 0:
+                self._done.append(series_id)
+            self.datapoint_count += len(points.values)
+
+    def store(self, cursor: Any, begun: "_Begun", until: dict[int, datetime | None], progress: _Progress) -> None:
+        """Write what is done, in the cursor's transaction."""
+        load_id, end_at = begun.load.load_id, begun.end_at
+        done, self._done = self._done, []
+        answers = [points for series_id in done for points in self._waiting.pop(series_id, [])]
+        limits = {series_id: until[series_id] for series_id in done}
+        fine = assemble_rows(answers, FINE, load_id)
+        for rows in (fine, add_up_hours(fine), *(assemble_rows(answers, period, load_id) for period in (HOUR, DAY))):
+            progress.row_count += store_rows(cursor, rows, limits)
+        if done:
+            mark_collected(cursor, done, end_at)
+        count = sum(len(points.values) for points in answers)
+        progress.done_count += len(done)
+        progress.datapoint_count += count
+        self.datapoint_count -= count
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A collection whose series are known."""
+
+    load: ledger.Load
+    end_at: datetime
+    series_count: int
+    due: list[Known]
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """What the ledger says of the collections before."""
+
+    load_ids: list[int]
+    data_from_at: datetime | None
+    data_until_at: datetime | None
+    daily_until_at: datetime | None  # metrics that are collected daily
+    listed_series_count: int | None  # at the last listing of everything
+
+
+def _read_earlier(partition_key: str) -> _Earlier:
+    with database.connect() as connection:
+        rows = connection.execute(
+            """
+            select
+                load_id, data_from_at, data_until_at, (statistics ->> 'daily_until_at')::timestamptz,
+                (statistics ->> 'listed_series_count')::bigint
+            from raw.loads where source_name = %s and partition_key = %s and is_current
+            """,
+            [SOURCE_NAME, partition_key],
+        ).fetchall()
+    return _Earlier(
+        [row[0] for row in rows],
+        _earliest(*(row[1] for row in rows)),
+        _latest(*(row[2] for row in rows)),
+        _latest(*(row[3] for row in rows)),
+        max((row[4] for row in rows if row[4] is not None), default=None),
     )
+
+
+def _hour(instant: datetime) -> datetime:
+    return cut_down(instant, HOUR)
+
+
+def _earliest(*instants: datetime | None) -> datetime | None:
+    return min((each for each in instants if each is not None), default=None)
+
+
+def _latest(*instants: datetime | None) -> datetime | None:
+    return max((each for each in instants if each is not None), default=None)
