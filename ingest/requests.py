@@ -107,6 +107,11 @@ def read_budget(connection: psycopg.Connection[Any], now: datetime) -> Budget:
     return Budget(spent, bill[1] * CAP_RATIO, f"0.5 % of the bill of {bill[0]}; {CAP_VARIABLE} sets another")
 
 
+def show_usd(amount: Decimal) -> str:
+    """For people: to the cent, and below a dollar to the hundredth of one."""
+    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:,.4f}"
+
+
 class RequestLog:
     """Counts the requests of one run. Several threads may count at once; each count is there before its request."""
 
@@ -130,8 +135,8 @@ class RequestLog:
         with self._lock:
             if self._spent + cost > self.budget.cap_usd:
                 raise CapReached(
-                    f"stopped at this month's cap of ${self.budget.cap_usd:,.2f} for requests "
-                    f"({self.budget.cap_reason}), ${self._spent:,.2f} of it spent; what was collected stands"
+                    f"stopped at this month's cap of {show_usd(self.budget.cap_usd)} for requests "
+                    f"({self.budget.cap_reason}), {show_usd(self._spent)} of it spent; what was collected stands"
                 )
             self._write(operation, account_id, region, units, cost)
             self._spent += cost

@@ -215,6 +215,8 @@ class RegionCollector:
 
     def _describe_failure(self, progress: _Progress) -> str:
         place = f"CloudWatch {self._account_id} {self._region}"
+        if progress.stopped and not progress.due_count:
+            return f"{place}: {progress.stopped}"
         if progress.stopped:
             return f"{place}: {progress.done_count} of {progress.due_count} metrics collected, then {progress.stopped}"
         if progress.incomplete:

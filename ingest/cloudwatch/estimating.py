@@ -15,7 +15,7 @@ from ingest.cloudwatch.catalog import HOUR, CatalogMetric, read_catalog
 from ingest.cloudwatch.discovery import Series, plan_listings
 from ingest.cloudwatch.planning import Call, Known, cut_down, list_due, plan_calls
 from ingest.errors import IngestError
-from ingest.requests import read_budget, read_prices
+from ingest.requests import read_budget, read_prices, show_usd
 
 _RESOURCE_TYPES = Path(__file__).parents[2] / "seeds" / "resource_types.csv"
 _LISTED_PER_PAGE = 500  # ListMetrics (CloudWatch API reference)
@@ -67,7 +67,7 @@ def describe_plan(
     lines.append(
         f"this collection: {sum(each.call_count for each in estimates):,} calls for "
         f"{sum(each.query_count for each in estimates):,} queries, at most "
-        f"{sum(each.datapoint_count for each in estimates):,} datapoints, ${total:,.4f}"
+        f"{sum(each.datapoint_count for each in estimates):,} datapoints, {show_usd(total)}"
     )
     if guessed:
         lines.append(
