@@ -30,8 +30,9 @@ from tests.simulated import Cloud, Product
 
 # Before the command: batches of 2,000 datapoints, and 20 queries a call instead of 500, which makes 30 calls or so.
 _SMALL = """
-from ingest.cloudwatch import loading, planning
-loading._BATCH_DATAPOINTS, planning.QUERIES_PER_CALL = 2_000, 20
+from ingest.cloudwatch import collection, planning
+assert collection._BATCH_DATAPOINTS > 2_000 and planning.QUERIES_PER_CALL == 500
+collection._BATCH_DATAPOINTS, planning.QUERIES_PER_CALL = 2_000, 20
 """
 _CALLS = 22
 _LISTINGS = 15
