@@ -17,6 +17,7 @@ from demo.journal import Journal
 from demo.telemetry.samples import Metric
 from demo.telemetry.truth import Truth
 from ingest import bulk, ledger
+from ingest.aws import open_accounts
 from ingest.cloudwatch.assembling import assemble_rows
 from ingest.cloudwatch.catalog import FINE, CatalogMetric, read_catalog
 from ingest.cloudwatch.discovery import Series
@@ -39,6 +40,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 import json
 from ingest import bulk, ledger
+from ingest.aws import open_accounts
 from ingest.aws import open_accounts
 from ingest.cloudwatch import catalog, discovery, storing
 ledger.create_raw_schema()
@@ -94,10 +96,10 @@ def _name(metric: Metric) -> tuple[str, str, str]:
     return metric.namespace, metric.name, "|".join(name for name, _ in metric.dimensions)
 
 
-def prepare(create_product: Callable[..., Product], endpoint: Served) -> Product:
-    """A product whose series were all collected an hour ago."""
+def prepare(create_product: Callable[..., Product], endpoint: Served, hours: int = 1) -> Product:
+    """A product whose series were all collected so many hours ago."""
     product = create_product(**endpoint.variables)
-    before = (PRESENT - timedelta(hours=1)).isoformat()
+    before = (PRESENT - timedelta(hours=hours)).isoformat()
     prepared = product.python("-c", PREPARE, before, endpoint.variables["TIEOUT_REGIONS"])
     assert prepared.returncode == 0, prepared.stderr
     return product
@@ -152,6 +154,61 @@ def _measure(name: str, product: Product, queries: int, fewest_calls: int) -> No
         f"| {run.server_processor_seconds:.1f} | {run.other_processor_seconds:.1f} |"
     )
     print(f"| nothing new | 0 | 0 | 0 | {again.seconds:.1f} | | {again.memory / 1e6:,.0f} | | | |")
+    product.drop()
+
+
+def time_boto3(product: Product) -> float:
+    """Datapoints a second that boto3 alone reads in one thread: the largest region's first queries of that day."""
+    series = product.query(
+        "select account_id, namespace, metric_name, dimensions, region from raw.cloudwatch_series"
+        " where namespace = 'AWS/EC2' and metric_name = 'CPUUtilization' order by 1, 5 limit 300"
+    )
+    account_id, region = series[0][0], series[0][4]
+    queries = [
+        {
+            "Id": f"q{place}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": namespace,
+                    "MetricName": name,
+                    "Dimensions": [dict(zip(("Name", "Value"), dimensions.split("="), strict=True))],
+                },
+                "Period": FINE,
+                "Stat": "Maximum",
+            },
+        }
+        for place, (owner, namespace, name, dimensions, home) in enumerate(series)
+        if (owner, home) == (account_id, region)
+    ]
+    with environment(product.environment):
+        (account,) = (each for each in open_accounts() if each.account_id == account_id)
+        client = account.client("cloudwatch", region)
+        request = {"MetricDataQueries": queries, "StartTime": PRESENT - timedelta(hours=25), "EndTime": PRESENT}
+        client.get_metric_data(**request)  # the endpoint makes its answer
+        started = time.perf_counter()
+        answer = client.get_metric_data(**request)
+        seconds = time.perf_counter() - started
+    return float(sum(len(each["Values"]) for each in answer["MetricDataResults"]) / seconds)
+
+
+def test_end_to_end(create_product: Callable[..., Product]) -> None:
+    """A day of five minutes, so that datapoints and not requests are what takes the time; answers ready to be sent."""
+    with serve(LARGE // 5) as endpoint:
+        update(prepare(create_product, endpoint, 24))
+        product = prepare(create_product, endpoint, 24)
+        run = update(product)
+        plain = time_boto3(product)
+    calls, units, points = count_asked(product)
+    assert points > 0.8 * 300 * units
+    print(
+        "\n\n| end to end | queries | calls | datapoints | s | datapoints/s "
+        "| memory MB | processor s | server's | others' | boto3 alone, points/s | ratio |\n"
+        f"|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+        f"| {LARGE // 5:,} resources, a day | {units:,} | {calls} | {points:,} | {run.seconds:.1f} "
+        f"| {points / run.seconds:,.0f} | {run.memory / 1e6:,.0f} | {run.processor_seconds:.1f} "
+        f"| {run.server_processor_seconds:.1f} | {run.other_processor_seconds:.1f} "
+        f"| {plain:,.0f} | {points / run.seconds / plain:.1f} |"
+    )
     product.drop()
 
 
