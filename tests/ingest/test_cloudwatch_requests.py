@@ -81,8 +81,8 @@ def test_a_cap_stops_politely_and_a_higher_one_goes_on(functions: Product, cloud
     capped = functions.with_variables(**{CAP: str(spent - PRICE)})
     line = sole_error(capped.call_at(cloud.present, "cloudwatch"))
     found = re.search(
-        rf"CloudWatch {PAYER} us-west-2: (\d) of 5 metrics collected, then stopped at this month's cap of \$0\.0006 for "
-        rf"requests \({CAP}\), \$0\.000\d of it spent; what was collected stands",
+        rf"CloudWatch {PAYER} us-west-2: (\d) of 5 metrics collected, then stopped at this month's cap of "
+        rf"\$0\.0006 for requests \({CAP}\), \$0\.000\d of it spent; what was collected stands",
         line,
     )
     assert found, line
