@@ -65,20 +65,11 @@ def open_account(role_arn: str | None = None) -> Account:
     return Account(account_id=identity["Account"], session=session)
 
 
-def open_accounts() -> list[Account]:
+def open_accounts() -> tuple[list[Account], dict[str, str]]:
     """The caller's account and one for each role in TIEOUT_ASSUME_ROLE_ARNS (separated by commas or spaces).
 
-    Raises:
-        IngestError: no credentials, or a role can't be assumed.
-    """
-    accounts, failures = try_accounts()
-    for error in failures.values():
-        raise IngestError(error)
-    return accounts
-
-
-def try_accounts() -> tuple[list[Account], dict[str, str]]:
-    """`open_accounts`, and for each role that can't be assumed why.
+    Returns:
+        The accounts, and for each role that can't be assumed why.
 
     Raises:
         IngestError: no credentials.
@@ -95,7 +86,7 @@ def try_accounts() -> tuple[list[Account], dict[str, str]]:
 
 
 def _assume_role(session: Any, role_arn: str) -> Any:
-    """A session of the role. Its credentials last an hour: longer than any one collection run."""
+    """A session of the role. Its credentials last an hour: a longer collection ends there, and goes on when run again."""
     with explained(f"role {role_arn}"):
         answer = session.client("sts", config=_CONFIG).assume_role(RoleArn=role_arn, RoleSessionName="tieout")
     credentials = answer["Credentials"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from ingest import database, ledger
-from ingest.aws import Account, try_accounts
+from ingest.aws import Account, open_accounts
 from ingest.cloudwatch.catalog import read_catalog
 from ingest.cloudwatch.collection import REQUESTS_AT_ONCE, SOURCE_NAME, RegionCollector, RegionResult
 from ingest.cloudwatch.requesting import speed_up
@@ -40,7 +40,7 @@ def collect_metrics(
     catalog = read_catalog()
     present = now or datetime.now(UTC)
     chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split() or find_regions()
-    accounts, failures = try_accounts()
+    accounts, failures = open_accounts()
     results = [RegionResult(place, error=error) for place, error in failures.items()]
     with (
         open_log(SOURCE_NAME, present) as log,

@@ -60,7 +60,8 @@ def sync_inventory(regions: list[str] | None = None) -> list[ScopeResult]:
         regions: AWS regions; where None, TIEOUT_REGIONS, else the regions that the loaded CUR has charges in.
 
     Returns:
-        One result a scope; one that AWS refuses keeps its earlier rows, says so and doesn't stop the others.
+        One result a scope; one that AWS refuses keeps its earlier rows, says so and doesn't stop the others. An account
+        whose role can't be assumed has one result.
 
     Raises:
         IngestError: no credentials or no database.
@@ -76,9 +77,11 @@ def sync_inventory(regions: list[str] | None = None) -> list[ScopeResult]:
         _log.info("%s/%s: %d resources", account.account_id, region, count)
         return of_region
 
-    places = [(account, region) for account in open_accounts() for region in chosen]
+    accounts, failures = open_accounts()
+    results = [ScopeResult(role_arn, error=error) for role_arn, error in failures.items()]
+    places = [(account, region) for account in accounts for region in chosen]
     with ThreadPoolExecutor(_REGIONS_AT_ONCE, "region") as workers:
-        return [each for of_region in workers.map(sync_region, places) for each in of_region]
+        return results + [each for of_region in workers.map(sync_region, places) for each in of_region]
 
 
 def _sync_scope(

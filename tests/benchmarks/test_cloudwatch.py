@@ -46,7 +46,7 @@ from ingest.cloudwatch import catalog, discovery, storing
 ledger.create_raw_schema()
 before = datetime.fromisoformat(sys.argv[1])
 pool = ThreadPoolExecutor(4)
-for account in open_accounts():
+for account in open_accounts()[0]:
     for region in sys.argv[2].split():
         found = discovery.discover_series(
             account.client("cloudwatch", region), account.account_id, region, catalog.read_catalog(),
@@ -181,7 +181,7 @@ def time_boto3(product: Product) -> float:
         if (owner, home) == (account_id, region)
     ]
     with environment(product.environment):
-        (account,) = (each for each in open_accounts() if each.account_id == account_id)
+        (account,) = (each for each in open_accounts()[0] if each.account_id == account_id)
         client = account.client("cloudwatch", region)
         request = {"MetricDataQueries": queries, "StartTime": PRESENT - timedelta(hours=25), "EndTime": PRESENT}
         client.get_metric_data(**request)  # the endpoint makes its answer

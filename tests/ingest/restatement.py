@@ -155,7 +155,7 @@ def count_tables(product: Product) -> dict[str, int]:
     strangers: list[str] = []
     with product.connect() as connection:
         for name, is_part, has_load in relations:
-            own = re.search(r"_(\d+)(?:_|$)", name)
+            own = re.match(r"cur_\w+?_(\d+)(?:_|$)", name)
             if own and int(own[1]) not in current:
                 strangers.append(name)
             if is_part or name in strangers:
