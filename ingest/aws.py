@@ -86,7 +86,7 @@ def open_accounts() -> tuple[list[Account], dict[str, str]]:
 
 
 def _assume_role(session: Any, role_arn: str) -> Any:
-    """A session of the role. Its credentials last an hour: a longer collection ends there, and goes on when run again."""
+    """A session of the role, whose credentials last an hour: a longer run ends there, and goes on when run again."""
     with explained(f"role {role_arn}"):
         answer = session.client("sts", config=_CONFIG).assume_role(RoleArn=role_arn, RoleSessionName="tieout")
     credentials = answer["Credentials"]
