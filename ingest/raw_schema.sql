@@ -332,8 +332,8 @@ begin
         select from pg_attribute where attrelid = 'raw.cloudwatch_series'::regclass and attname = 'dimension_names'
     ) then
         alter table raw.cloudwatch_series add column dimension_names text;
-        update raw.cloudwatch_series set dimension_names = regexp_replace(
-            regexp_replace(dimensions, '=[^,]*', '', 'g'), ',', '|', 'g'
+        update raw.cloudwatch_series set dimension_names = replace(
+            regexp_replace(dimensions, '=.*?(?=,[A-Za-z]+=|$)', '', 'g'), ',', '|'
         );
         alter table raw.cloudwatch_series alter column dimension_names set not null;
         alter table raw.cloudwatch_series drop constraint

@@ -69,17 +69,22 @@ def read_prices(path: Path = _PRICES) -> dict[str, Price]:
     return prices
 
 
+def read_spent(connection: psycopg.Connection[Any], now: datetime) -> Decimal:
+    """What the requests of a calendar month (UTC) cost, in US dollars."""
+    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    row = connection.execute(
+        "select coalesce(sum(request_cost_usd), 0) from raw.api_requests where first_requested_at >= %s", [first]
+    ).fetchone()
+    return Decimal(0) if row is None else Decimal(row[0])
+
+
 def read_budget(connection: psycopg.Connection[Any], now: datetime) -> Budget:
     """What this month's requests cost so far, and may cost.
 
     Raises:
         IngestError: the variable that sets the cap holds no amount.
     """
-    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    row = connection.execute(
-        "select coalesce(sum(request_cost_usd), 0) from raw.api_requests where first_requested_at >= %s", [first]
-    ).fetchone()
-    spent = Decimal(0) if row is None else Decimal(row[0])
+    spent = read_spent(connection, now)
     text = os.environ.get(CAP_VARIABLE)
     if text:
         try:
@@ -123,6 +128,7 @@ class RequestLog:
         self._rows: dict[tuple[str, str, str], int] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self.budget = read_budget(connection, now)
+        self._now = now
         self._spent = self.budget.spent_usd
 
     def count(self, operation: str, account_id: str, region: str, units: int = 1) -> None:
@@ -133,13 +139,13 @@ class RequestLog:
         """
         cost = self._prices[operation].usd_per_unit * units
         with self._lock:
+            self._spent = read_spent(self._connection, self._now)  # others may be asking too
             if self._spent + cost > self.budget.cap_usd:
                 raise CapReached(
                     f"stopped at this month's cap of {show_usd(self.budget.cap_usd)} for requests "
                     f"({self.budget.cap_reason}), {show_usd(self._spent)} of it spent; what was collected stands"
                 )
             self._write(operation, account_id, region, units, cost)
-            self._spent += cost
             place = (account_id, region)
             self._counts[place] = self._counts.get(place, 0) + 1
 

@@ -26,6 +26,8 @@ REQUESTS_AT_ONCE = 8
 _BATCH_DATAPOINTS = 1_000_000
 # Calls are planned for so many series together; a first collection of a large account has ten times as many.
 _SERIES_AT_ONCE = 50_000
+# After a longer pause ListMetrics' last three hours don't tell of all that spoke since.
+_LONGEST_PAUSE = timedelta(hours=2)
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +91,13 @@ class RegionCollector:
             until = earlier.daily_until_at
             is_whole = reread is not None or until is None or _hour(present) - until >= DUE_AFTER["daily"]
             try:
-                found = self._discover(is_whole, earlier.listed_series_count)
+                found = self._discover(
+                    is_whole,
+                    earlier.listed_series_count,
+                    only_recent=not is_whole
+                    and earlier.data_until_at is not None
+                    and _hour(present) - earlier.data_until_at <= _LONGEST_PAUSE,
+                )
             except CapReached as reached:
                 stopped = _Progress(due_count=earlier.listed_series_count or 0, stopped=str(reached))
                 return self._finish(self._begin(Discovered([], None), _hour(present)), earlier, stopped, is_whole=False)
@@ -163,8 +171,8 @@ class RegionCollector:
         ):
             yield
 
-    def _discover(self, is_whole: bool, expected_count: int | None) -> Discovered:
-        """Everything once a day; in between what is collected hourly and has spoken in the last three hours."""
+    def _discover(self, is_whole: bool, expected_count: int | None, *, only_recent: bool) -> Discovered:
+        """Everything once a day; in between what is collected hourly, and of that what has spoken lately."""
         if not is_whole and expected_count == 0:
             return Discovered([], None)
         return discover_series(
@@ -172,7 +180,7 @@ class RegionCollector:
             self._account_id,
             self._region,
             [each for each in self._catalog if is_whole or each.collected == "hourly"],
-            only_recent=not is_whole,
+            only_recent=only_recent,
             expected_count=expected_count,
             count_request=lambda: self._log.count("ListMetrics", self._account_id, self._region),
             pool=self._requests,

@@ -90,8 +90,9 @@ def discover_series(
 
     answers = list(pool.map(list_pages, plan_listings(metrics, expected_count)))
     stamps = [stamp for _, each in answers for stamp in each]
-    # A series that is listed twice (pages may shift under a listing) is one.
-    series = {(each.metric, each.dimensions): each for found, _ in answers for each in found}
+    # A series that is listed twice (pages may shift under a listing) is one; so are two whose values hold `,Name=` such
+    # that their spelling, which is their key, is the same.
+    series = {(each.metric, each.dimensions_text): each for found, _ in answers for each in found}
     return Discovered(list(series.values()), min(stamps, default=None))
 
 

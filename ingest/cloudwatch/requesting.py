@@ -15,7 +15,7 @@ import orjson
 
 from ingest.aws import explained
 from ingest.cloudwatch.planning import Call, Query
-from ingest.requests import CapReached
+from ingest.errors import IngestError
 
 # Asked again so often, after so many seconds, where CloudWatch answers with PartialData to the last or InternalError.
 _PAUSES = (0.5, 2.0, 8.0)
@@ -72,20 +72,20 @@ def request_points(
         count_request: called before each request with its queries.
 
     Raises:
-        CapReached: by `count_request`, after the answers of what was asked before.
-        IngestError: CloudWatch refuses a call; those under way are awaited first.
+        CapReached: by `count_request`.
+        IngestError: CloudWatch refuses a call. Both after the answers of what was under way.
     """
     waiting = iter(calls)
     under_way = deque(pool.submit(_request, client, call, count_request, pauses) for call in islice(waiting, at_once))
-    capped: CapReached | None = None
+    failure: IngestError | None = None
     try:
         while under_way:
             try:
                 answer = under_way.popleft().result()
-            except CapReached as error:
-                capped = error  # what was asked before is paid for, and comes yet
+            except IngestError as error:
+                failure = failure or error  # what was asked before is paid for, and comes yet
                 continue
-            if capped is None:
+            if failure is None:
                 for call in islice(waiting, 1):
                     under_way.append(pool.submit(_request, client, call, count_request, pauses))
             yield answer
@@ -95,8 +95,8 @@ def request_points(
         for future in under_way:
             if not future.cancelled():
                 future.exception()
-    if capped is not None:
-        raise capped
+    if failure is not None:
+        raise failure
 
 
 def _request(

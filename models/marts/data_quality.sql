@@ -17,6 +17,7 @@ summed as (
         max(data_until_at) as data_as_of_at,
         min(data_from_at) as first_data_at,
         count(*) as load_count,
+        count(*) filter (where is_current and is_capped) as capped_count,
         -- A CloudWatch load adds to the ones before it; the others take an earlier load's place.
         sum(row_count) filter (where is_current or source_name = 'cloudwatch')::bigint as row_count
     from loads
@@ -42,6 +43,13 @@ select
             'Last loaded '
             || round(extract(epoch from current_timestamp - summed.last_loaded_at) / 3600.0)
             || ' hours ago; promised are ' || freshness.freshness_promise_hours || '.'
+    end
+    || case
+        when summed.capped_count > 0
+            then
+                ' Stopped at the month''s cap for requests in ' || summed.capped_count
+                || ' of its accounts and regions: some metrics end earlier.'
+        else ''
     end as finding,
     current_timestamp as evaluated_at
 from freshness

@@ -108,14 +108,25 @@ identified as (
             and scoped.resource_id = named_apis.api_name
 ),
 
+-- A set of dimensions that has fallen silent gives way to one that speaks: whoever changes what the agent adds up
+-- changes the series.
+aged as (
+    select
+        *,
+        last_seen_at >= max(last_seen_at) over (
+            partition by account_id, region, resource_type, resource_id, namespace, metric_name, series_scope
+        ) - interval '2 days' as is_speaking
+    from identified
+),
+
 ranked as (
     select
         *,
         row_number() over (
             partition by account_id, region, resource_type, resource_id, namespace, metric_name, series_scope
-            order by dimension_count asc, last_seen_at desc, series_id asc
+            order by is_speaking desc, dimension_count asc, last_seen_at desc, series_id asc
         ) as preference
-    from identified
+    from aged
 )
 
 select

@@ -41,6 +41,11 @@ reporting as (
         series.absence_means,
         series.collected,
         series.collected_until_at,
+        -- Named by a listing and not asked since: what it said is known until then, or not at all.
+        case
+            when series.collected_until_at is null then '-infinity'::timestamptz
+            when series.last_seen_at > series.collected_until_at then series.collected_until_at
+        end as unknown_from_at,
         resources.resource_key,
         resources.account_id,
         resources.region,
@@ -64,6 +69,7 @@ silent as (
         metric_catalog.absence_means,
         metric_catalog.collected,
         null::timestamptz as collected_until_at,
+        null::timestamptz as unknown_from_at,
         resources.resource_key,
         resources.account_id,
         resources.region,
@@ -116,7 +122,8 @@ expected as (
         owed.*,
         -- Of a region that CloudWatch was never read for, silence says nothing.
         case
-            when collections.account_id is not null
+            when collections.collected_until_at is not null and owed.unknown_from_at = '-infinity' then 0
+            when collections.collected_until_at is not null
                 then
                     greatest(
                         0,
@@ -124,6 +131,7 @@ expected as (
                             epoch from least(
                                 owed.owed_until_at,
                                 collections.collected_until_at,
+                                owed.unknown_from_at,
                                 case when owed.collected = 'daily' then collections.daily_collected_until_at end
                             )
                             - greatest(owed.window_start_at, owed.first_billed_at, collections.collected_from_at)

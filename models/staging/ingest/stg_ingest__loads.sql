@@ -20,6 +20,7 @@ renamed as (
 
         -- booleans
         is_current,
+        coalesce((statistics ->> 'is_capped')::boolean, false) as is_capped,
 
         -- timestamps
         data_from_at,
