@@ -22,6 +22,7 @@ from tests.ingest.metrics import (
     collect,
     expect_points,
     find_truth,
+    is_for,
     key_of,
     list_catalogued,
     name_of,
@@ -297,3 +298,20 @@ def test_a_gap_is_closed(small: Product, own_cloud: Cloud) -> None:
         days = 14 if read_seed()[name_of(metric)].fine_days == 14 else 3
         end = int(own_cloud.present.timestamp())
         check(Estate(small, own_cloud), metric, end - days * DAY, end, FINE)
+
+
+def test_after_a_pause_what_has_fallen_silent_again_is_listed_too(small: Product, own_cloud: Cloud) -> None:
+    """ListMetrics' last three hours tell of all that spoke since only where the last collection is no older."""
+
+    def list_only_recent(hours: int) -> set[bool]:
+        own_cloud.router.advance(hours)
+        with own_cloud.noting() as requests:
+            collect(small, own_cloud)
+        listings = [each.body for each in requests if is_for(each, "ListMetrics")]
+        assert listings
+        return {b"RecentlyActive" in body for body in listings}
+
+    assert list_only_recent(1) == {True}
+    assert list_only_recent(2) == {True}
+    assert list_only_recent(3) == {False}
+    assert list_only_recent(1) == {True}

@@ -3,8 +3,10 @@
 import csv
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from demo.generation import generate
 from demo.telemetry.samples import Metric
 from demo.world.resources import RestApi
 from ingest.cloudwatch.catalog import CatalogMetric, read_catalog
-from ingest.cloudwatch.discovery import plan_listings
+from ingest.cloudwatch.discovery import discover_series, plan_listings
 from ingest.errors import IngestError
 from tests import simulated
 from tests.conftest import Estate
@@ -341,3 +343,30 @@ def test_rows_of_an_earlier_version_stay_and_a_collection_goes_on_from_there(
             second: pytest.approx(point, rel=1e-12) for second, point in lately.items()
         }
     assert product.query("select to_regclass('raw.earlier_datapoints')") == [(None,)]
+
+
+def test_dimensions_that_are_spelled_alike_are_one_series() -> None:
+    """Anybody may send values that hold `,Name=`: they must not keep the rest of the region from being collected."""
+    names = frozenset({"device", "fstype"})
+    metric = CatalogMetric("CWAgent", "disk_used_percent", names, ("device",), ("Maximum",))
+
+    class Client:
+        def list_metrics(self, **_: str) -> dict[str, Any]:
+            pairs = [{"device": "a,fstype=b", "fstype": "c"}, {"device": "a", "fstype": "b,fstype=c"}]
+            return {
+                "Metrics": [
+                    {
+                        "Namespace": "CWAgent",
+                        "MetricName": "disk_used_percent",
+                        "Dimensions": [{"Name": name, "Value": value} for name, value in pair.items()],
+                    }
+                    for pair in pairs
+                ]
+            }
+
+    with ThreadPoolExecutor(1) as pool:
+        found = discover_series(
+            Client(), "1", "us-east-1", [metric], only_recent=False, expected_count=None,
+            count_request=lambda: None, pool=pool,
+        )  # fmt: skip
+    assert [each.dimensions_text for each in found.series] == ["device=a,fstype=b,fstype=c"]
