@@ -199,7 +199,9 @@ def test_end_to_end(create_product: Callable[..., Product]) -> None:
         run = update(product)
         plain = time_boto3(product)
     calls, units, points = count_asked(product)
-    assert points > 0.8 * 300 * units
+    # A day of five minutes and the hour read again; in a small account most of what is asked, by number of metrics,
+    # speaks only now and then (errors, scaling), so this holds only that the day is there and not an hour of it.
+    assert 0.6 * 300 * units < points <= 300 * units
     print(
         "\n\n| end to end | queries | calls | datapoints | s | datapoints/s "
         "| memory MB | processor s | server's | others' | boto3 alone, points/s | ratio |\n"
