@@ -2,7 +2,7 @@
 -- period. Source: Cloud Intelligence Dashboards framework, summary_view. A reservation's parts are rounded line by
 -- line by AWS: up to a hundred-thousandth of a dollar per reservation was seen on real bills.
 with line_items as (
-    select * from {{ ref('int_line_items_amortized') }}
+    select * from {{ ref('int_costs_daily') }}
 ),
 
 summed as (
@@ -11,7 +11,11 @@ summed as (
         billing_period_start_date,
         sum(unblended_cost_usd) as unblended_cost_usd,
         sum(amortized_cost_usd) as amortized_cost_usd,
-        coalesce(sum(unblended_cost_usd) filter (where charge_class = 'commitment_purchase'), 0) as upfront_cost_usd,
+        coalesce(
+            sum(unblended_cost_usd)
+            filter (where charge_class = 'commitment_purchase' and record_class <> 'commitment_fee'),
+            0
+        ) as upfront_cost_usd,
         coalesce(sum(reservation_amortized_upfront_fee_usd) filter (where line_item_type = 'RIFee'), 0)
         + coalesce(
             sum(savings_plan_amortized_upfront_commitment_usd)
@@ -19,7 +23,7 @@ summed as (
             0
         ) as spread_upfront_cost_usd,
         count(distinct reservation_arn) as reservation_count,
-        count(*) filter (where line_item_type like 'SavingsPlan%') as savings_plan_line_count
+        coalesce(sum(line_item_count) filter (where line_item_type like 'SavingsPlan%'), 0) as savings_plan_line_count
     from line_items
     group by payer_account_id, billing_period_start_date
 )

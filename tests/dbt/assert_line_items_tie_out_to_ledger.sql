@@ -3,7 +3,7 @@ with line_items as (
     select
         load_id,
         count(*) as row_count
-    from {{ ref('stg_cur__line_items') }}
+    from {{ ref('stg_cur__line_item_amounts') }}
     group by load_id
 ),
 

@@ -1,7 +1,7 @@
 -- Identities per Savings Plan and billing period: the negations undo the covered usage's on-demand cost, and the
 -- covered usage's effective cost is the commitment that was used.
 with line_items as (
-    select * from {{ ref('int_line_items_amortized') }}
+    select * from {{ ref('int_costs_daily') }}
     where savings_plan_arn is not null
 ),
 
@@ -9,11 +9,11 @@ summed as (
     select
         savings_plan_arn,
         billing_period_start_date,
-        count(*) as line_count,
+        sum(line_item_count) as line_count,
         coalesce(sum(unblended_cost_usd) filter (where line_item_type = 'SavingsPlanCoveredUsage'), 0)
             as covered_cost_usd,
         coalesce(sum(unblended_cost_usd) filter (where line_item_type = 'SavingsPlanNegation'), 0) as negated_cost_usd,
-        coalesce(sum(savings_plan_effective_cost_usd) filter (where line_item_type = 'SavingsPlanCoveredUsage'), 0)
+        coalesce(sum(amortized_cost_usd) filter (where line_item_type = 'SavingsPlanCoveredUsage'), 0)
             as effective_cost_usd,
         sum(savings_plan_used_commitment_usd) filter (where line_item_type = 'SavingsPlanRecurringFee')
             as used_commitment_usd

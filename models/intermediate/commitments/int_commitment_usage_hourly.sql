@@ -5,7 +5,7 @@
 -- as it is, and as it would be after the other findings are carried out. One row per usage basis, payer, hour, region
 -- and kind of usage.
 with line_items as (
-    select * from {{ ref('int_line_items_classified') }}
+    select * from {{ ref('int_line_items_amortized') }}
     where
         charge_class = 'usage'
         and purchase_option = 'on_demand'

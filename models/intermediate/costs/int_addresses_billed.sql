@@ -4,7 +4,7 @@
 -- For how many hours of the look-back an Elastic IP address was billed as idle and as in use (AWS has told the two
 -- apart since 2024-02). One row per account and address.
 with line_items as (
-    select * from {{ ref('int_line_items_classified') }}
+    select * from {{ ref('int_costs_daily') }}
     where usage_type ~ 'PublicIPv4:(IdleAddress|InUseAddress)' and billed_resource_id is not null
 ),
 
@@ -25,5 +25,5 @@ select
 from line_items
 cross join as_of
 cross join lookback
-where line_items.usage_start_at >= as_of.costs_as_of_at - lookback.lookback_days * interval '1 day'
+where line_items.usage_date >= (as_of.costs_as_of_at at time zone 'UTC')::date - lookback.lookback_days
 group by line_items.account_id, line_items.billed_resource_id

@@ -6,7 +6,7 @@
 -- of the component `all`.
 with resource_costs as (
     select * from {{ ref('fct_resource_costs_daily') }}
-    where charge_class = 'usage'
+    where record_class = 'usage'
 ),
 
 as_of as (

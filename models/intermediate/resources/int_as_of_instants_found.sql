@@ -3,9 +3,9 @@
 
 -- How far each source reaches. One row; an instant is null where its source has nothing.
 with line_items as (
-    select max(used_until_at) as costs_as_of_at
-    from {{ ref('int_line_items_classified') }}
-    where charge_class = 'usage'
+    select max(last_used_until_at) as costs_as_of_at
+    from {{ ref('int_costs_daily') }}
+    where record_class = 'usage'
 ),
 
 -- Five-minute rows run ahead of the hour that they add up to, which is what is judged.

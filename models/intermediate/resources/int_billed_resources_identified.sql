@@ -3,11 +3,11 @@
 
 -- One row per resource id that appears in the bill of an account, with its kind, its region and the short id that
 -- CloudWatch knows it by.
-with line_items as (
-    select * from {{ ref('int_line_items_classified') }}
+with costs as (
+    select * from {{ ref('int_costs_daily') }}
     where
         billed_resource_id is not null
-        and charge_class = 'usage'
+        and record_class = 'usage'
 ),
 
 resource_types as (
@@ -32,11 +32,11 @@ described as (
         purchase_option,
         load_id,
         attributes_id,
-        count(*) as line_item_count,
-        min(usage_start_at) as first_billed_at,
-        max(usage_start_at) as last_started_at,
-        max(used_until_at) as last_billed_at
-    from line_items
+        sum(line_item_count) as line_item_count,
+        min(first_usage_start_at) as first_billed_at,
+        max(last_usage_start_at) as last_started_at,
+        max(last_used_until_at) as last_billed_at
+    from costs
     group by
         account_id,
         billed_resource_id,

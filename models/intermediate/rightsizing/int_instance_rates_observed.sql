@@ -4,7 +4,7 @@
 -- What the account itself pays for an hour of a size that no commitment covers: its own discounts are in it. One row
 -- per account, region, size and variant that ran on demand in the last look-back.
 with line_items as (
-    select * from {{ ref('int_line_items_classified') }}
+    select * from {{ ref('int_costs_daily') }}
     where usage_component = 'instance_hours' and charge_class = 'usage' and purchase_option = 'on_demand'
 ),
 
@@ -28,7 +28,7 @@ from line_items
 cross join as_of
 cross join lookback
 where
-    line_items.usage_start_at >= as_of.costs_as_of_at - lookback.lookback_days * interval '1 day'
+    line_items.usage_date >= (as_of.costs_as_of_at at time zone 'UTC')::date - lookback.lookback_days
     and line_items.instance_type is not null
 group by
     line_items.account_id,

@@ -3,7 +3,7 @@ with line_items as (
     select
         account_id,
         max(payer_account_id) as payer_account_id
-    from {{ ref('stg_cur__line_items') }}
+    from {{ ref('stg_cur__attributes') }}
     group by account_id
 ),
 

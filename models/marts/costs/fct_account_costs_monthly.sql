@@ -21,7 +21,7 @@ summed as (
         trim_scale(sum(public_on_demand_cost_usd)) as public_on_demand_cost_usd,
         sum(line_item_count)::bigint as line_item_count,
         min(usage_date) as first_usage_date,
-        max(usage_date) filter (where charge_class = 'usage') as last_usage_date,
+        max(usage_date) filter (where record_class = 'usage') as last_usage_date,
         bool_and(is_invoiced) as is_all_invoiced,
         bool_or(is_invoiced) as is_any_invoiced
     from resource_costs

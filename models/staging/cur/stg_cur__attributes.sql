@@ -7,8 +7,24 @@ renamed as (
         -- ids
         load_id,
         attributes_id,
+        identity_line_item_id as line_item_id,
+        bill_invoice_id as invoice_id,
+        bill_payer_account_id as payer_account_id,
+        line_item_usage_account_id as account_id,
+        line_item_resource_id as billed_resource_id,
+        coalesce(reservation_reservation_arn, savings_plan_savings_plan_arn) as commitment_arn,
+        reservation_reservation_arn as reservation_arn,
+        savings_plan_savings_plan_arn as savings_plan_arn,
 
         -- strings
+        bill_billing_entity as billing_entity,
+        line_item_line_item_type as line_item_type,
+        line_item_product_code as service_code,
+        line_item_usage_type as usage_type,
+        line_item_operation as operation,
+        line_item_availability_zone as availability_zone,
+        line_item_line_item_description as description,
+        line_item_currency_code as currency_code,
         coalesce(attributes ->> 'product_region', attributes ->> 'product_region_code') as region,
         attributes ->> 'product_instance_type' as instance_type,
         attributes ->> 'product_operating_system' as operating_system,
@@ -17,9 +33,14 @@ renamed as (
         attributes ->> 'product_volume_api_name' as volume_type,
         attributes ->> 'product_database_engine' as database_engine,
         attributes ->> 'product_deployment_option' as deployment_option,
+        attributes ->> 'pricing_unit' as pricing_unit,
         attributes ->> 'savings_plan_offering_type' as savings_plan_type,
         attributes ->> 'resource_tags_user_name' as name_tag,
         attributes ->> 'resource_tags_user_environment' as environment_tag,
+
+        -- dates
+        (bill_billing_period_start_date at time zone 'UTC')::date as billing_period_start_date,
+        (bill_billing_period_end_date at time zone 'UTC')::date as billing_period_end_date,
 
         -- everything else that AWS delivered
         attributes

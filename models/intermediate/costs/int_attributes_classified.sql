@@ -1,0 +1,229 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    meta={'is_built_by_load': true},
+    pre_hook="{{ forget_replaced_loads(ref('stg_cur__attributes')) }}",
+    post_hook="{{ remember_version() }}",
+    indexes=[{'columns': ['load_id', 'attributes_id']}],
+) }}
+
+-- What the line items of a combination of attributes count as, and which of their amounts are which cost: judged once a
+-- combination and not once an hour. One row per load, combination and part: the fee of a commitment has two parts, what
+-- is paid and what of it nobody used. None is dropped: an unknown type becomes the class `unknown`, keeps its
+-- unblended cost, and stands in data_quality.
+with attributes as (
+    select
+        *,
+        -- What a line is, its resource left aside: few kinds, so that what is found by patterns is looked for once each.
+        coalesce(line_item_type, '') as line_item_type_or_empty,
+        coalesce(service_code, '') as service_code_or_empty,
+        coalesce(usage_type, '') as usage_type_or_empty
+    from {{ ref('stg_cur__attributes') }}
+    where {{ is_new_load(ref('stg_cur__attributes')) }}
+),
+
+line_item_types as (
+    select * from {{ ref('line_item_types') }}
+),
+
+services as (
+    select * from {{ ref('cost_explorer_services') }}
+),
+
+resource_types as (
+    select * from {{ ref('resource_types') }}
+),
+
+kinds as (
+    select
+        load_id,
+        line_item_type_or_empty,
+        service_code_or_empty,
+        usage_type_or_empty,
+        max(product_name) as product_name
+    from attributes
+    group by load_id, line_item_type_or_empty, service_code_or_empty, usage_type_or_empty
+),
+
+named as (
+    select distinct on (kinds.load_id, kinds.line_item_type_or_empty, kinds.service_code_or_empty, kinds.usage_type_or_empty)
+        kinds.load_id,
+        kinds.line_item_type_or_empty,
+        kinds.service_code_or_empty,
+        kinds.usage_type_or_empty,
+        -- Support and what is bought on the Marketplace stand under the product's name. A service that neither the seed
+        -- nor the report names stands under its CUR code, in sight, until someone adds its row.
+        coalesce(
+            services.cost_explorer_service_name,
+            nullif(kinds.product_name, ''),
+            kinds.service_code_or_empty
+        ) as service_name
+    from kinds
+    left join services
+        on
+            kinds.line_item_type_or_empty ~ services.line_item_type_pattern
+            and kinds.service_code_or_empty ~ services.service_code_pattern
+            and kinds.usage_type_or_empty ~ services.usage_type_pattern
+    order by
+        kinds.load_id,
+        kinds.line_item_type_or_empty,
+        kinds.service_code_or_empty,
+        kinds.usage_type_or_empty,
+        services.priority
+),
+
+-- A machine from the Marketplace is billed under the software's product code as well as its own service's.
+billed_resources as (
+    select distinct
+        load_id,
+        service_code_or_empty,
+        billed_resource_id
+    from attributes
+    where billed_resource_id is not null
+),
+
+typed as (
+    select distinct on (billed_resources.load_id, billed_resources.billed_resource_id)
+        billed_resources.load_id,
+        billed_resources.billed_resource_id,
+        resource_types.resource_type
+    from billed_resources
+    inner join resource_types
+        on
+            billed_resources.service_code_or_empty ~ resource_types.service_code_pattern
+            and billed_resources.billed_resource_id ~ resource_types.billed_resource_id_pattern
+    order by billed_resources.load_id, billed_resources.billed_resource_id, resource_types.resource_type
+),
+
+matched as (
+    select
+        attributes.load_id,
+        attributes.attributes_id,
+        line_item_types.*,
+        rank() over (
+            partition by attributes.load_id, attributes.attributes_id
+            order by line_item_types.priority
+        ) as precedence
+    from attributes
+    inner join line_item_types
+        on
+            attributes.line_item_type = line_item_types.line_item_type
+            and (
+                line_item_types.has_commitment_arn = 'any'
+                or (line_item_types.has_commitment_arn = 'yes') = (attributes.commitment_arn is not null)
+            )
+            and coalesce(attributes.billing_entity, '') ~ line_item_types.billing_entity_pattern
+            and attributes.service_code_or_empty ~ line_item_types.service_code_pattern
+            and coalesce(attributes.description, '') ~ line_item_types.description_pattern
+),
+
+labels as (
+    select
+        attributes.load_id,
+        attributes.attributes_id,
+        jsonb_object_agg(label.key, label.value) filter (where label.key !~ '^cost_category_') as tags,
+        jsonb_object_agg(label.key, label.value) filter (where label.key ~ '^cost_category_') as cost_categories
+    from attributes
+    cross join lateral jsonb_each_text(attributes.attributes) as label (key, value)
+    where label.key ~ '^(resource_tags|tags|cost_category)_' and label.value <> ''
+    group by attributes.load_id, attributes.attributes_id
+),
+
+net_reported as (
+    select
+        load_id,
+        bool_or(net_unblended_cost_usd is not null) as has_net_costs
+    from {{ ref('stg_cur__line_item_amounts') }}
+    where {{ is_new_load(ref('stg_cur__attributes')) }}
+    group by load_id
+)
+
+select
+    attributes.load_id,
+    attributes.attributes_id,
+    coalesce(matched.part_number, 1) as part_number,
+    attributes.line_item_id,
+    attributes.invoice_id,
+    attributes.payer_account_id,
+    attributes.account_id,
+    attributes.billing_period_start_date,
+    attributes.billing_period_end_date,
+    attributes.billing_entity,
+    attributes.billed_resource_id,
+    coalesce(typed.resource_type, 'other') as resource_type,
+    attributes.commitment_arn,
+    attributes.reservation_arn,
+    attributes.savings_plan_arn,
+    attributes.savings_plan_type,
+    attributes.line_item_type,
+    attributes.service_code,
+    named.service_name,
+    attributes.usage_type,
+    attributes.operation,
+    attributes.availability_zone,
+    attributes.description,
+    attributes.currency_code,
+    attributes.region,
+    attributes.instance_type,
+    attributes.operating_system,
+    attributes.product_family,
+    attributes.product_name,
+    attributes.volume_type,
+    attributes.database_engine,
+    attributes.deployment_option,
+    attributes.pricing_unit,
+    attributes.name_tag,
+    attributes.environment_tag,
+    coalesce(labels.tags, '{}') as tags,
+    coalesce(labels.cost_categories, '{}') as cost_categories,
+    -- Split cost allocation repeats an instance's cost once more per container (CUR user guide, split line items).
+    coalesce(attributes.operation in ('EKSPod-EC2', 'ECSTask-EC2'), false) as is_split_cost_copy,
+    -- What of a resource is paid for: the hours of a machine end when it is stopped, its storage doesn't.
+    case
+        when
+            attributes.service_code = 'AmazonEC2'
+            and attributes.usage_type ~ '(BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage)' then 'instance_hours'
+        when
+            attributes.service_code = 'AmazonRDS'
+            and attributes.usage_type ~ '(InstanceUsage|Multi-AZUsage|Multi-AZClusterUsage):' then 'instance_hours'
+        when attributes.usage_type ~ '(VolumeUsage|:StorageUsage|-Storage$)' then 'storage'
+        else 'other'
+    end as usage_component,
+    case
+        when attributes.savings_plan_arn is not null then 'savings_plan'
+        when attributes.reservation_arn is not null then 'reserved'
+        when attributes.usage_type like '%Spot%' then 'spot'
+        when attributes.line_item_type in ('Usage', 'FlatRateSubscription') then 'on_demand'
+        else 'not_applicable'
+    end as purchase_option,
+    coalesce(matched.charge_class, 'unknown') as charge_class,
+    coalesce(matched.record_class, 'unknown') as record_class,
+    coalesce(matched.unblended_cost_basis, 'unblended') as unblended_cost_basis,
+    coalesce(matched.blended_cost_basis, 'blended') as blended_cost_basis,
+    coalesce(matched.net_unblended_cost_basis, 'net_unblended') as net_unblended_cost_basis,
+    coalesce(matched.amortized_cost_basis, 'unblended') as amortized_cost_basis,
+    coalesce(matched.net_amortized_cost_basis, 'net_unblended') as net_amortized_cost_basis,
+    coalesce(matched.on_demand_cost_basis, 'none') as on_demand_cost_basis,
+    -- Net columns are empty in every row of a bill without a negotiated discount: net is gross there.
+    coalesce(net_reported.has_net_costs, false) as has_net_costs
+from attributes
+inner join named
+    on
+        attributes.load_id = named.load_id
+        and attributes.line_item_type_or_empty = named.line_item_type_or_empty
+        and attributes.service_code_or_empty = named.service_code_or_empty
+        and attributes.usage_type_or_empty = named.usage_type_or_empty
+left join matched
+    on
+        attributes.load_id = matched.load_id
+        and attributes.attributes_id = matched.attributes_id
+        and matched.precedence = 1
+left join typed
+    on
+        attributes.load_id = typed.load_id
+        and attributes.billed_resource_id = typed.billed_resource_id
+left join labels
+    on
+        attributes.load_id = labels.load_id
+        and attributes.attributes_id = labels.attributes_id
+left join net_reported on attributes.load_id = net_reported.load_id
