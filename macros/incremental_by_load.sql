@@ -3,30 +3,30 @@
 
 {#- A digest of a model and of everything in this project that it reads, down to the seeds. -#}
 {% macro model_version(unique_id) %}
-    {% set seen = [unique_id] %}
-    {% for _ in range(graph.nodes | length) %}
-        {% for each in seen | list %}
-            {% for upstream in (graph.nodes[each].depends_on.nodes if each in graph.nodes else []) or [] %}
-                {% if upstream in graph.nodes and upstream not in seen %}{% do seen.append(upstream) %}{% endif %}
-            {% endfor %}
-        {% endfor %}
-    {% endfor %}
-    {% set checksums = [] %}
-    {% for each in seen | sort %}{% do checksums.append(graph.nodes[each].checksum.checksum) %}{% endfor %}
-    {{ return(local_md5(checksums | join('|'))) }}
+{% set seen = [unique_id] %}
+{% for _ in range(graph.nodes | length) %}
+{% for each in seen | list %}
+{% for upstream in (graph.nodes[each].depends_on.nodes if each in graph.nodes else []) or [] %}
+{% if upstream in graph.nodes and upstream not in seen %}{% do seen.append(upstream) %}{% endif %}
+{% endfor %}
+{% endfor %}
+{% endfor %}
+{% set checksums = [] %}
+{% for each in seen | sort %}{% do checksums.append(graph.nodes[each].checksum.checksum) %}{% endfor %}
+{{ return(local_md5(checksums | join('|'))) }}
 {% endmacro %}
 
 {#- dbt's own question whether to build anew, asked of the version too: nobody has to remember --full-refresh. -#}
 {% macro should_full_refresh() %}
-    {% set wanted = config.get('full_refresh') %}
-    {% if wanted is none %}{% set wanted = flags.FULL_REFRESH %}{% endif %}
-    {% if not wanted and execute and config.get('meta', {}).get('is_built_by_load') and flags.WHICH != 'test' %}
+{% set wanted = config.get('full_refresh') %}
+{% if wanted is none %}{% set wanted = flags.FULL_REFRESH %}{% endif %}
+{% if not wanted and execute and config.get('meta', {}).get('is_built_by_load') and flags.WHICH != 'test' %}
         {% set found = run_query(
             "select version from " ~ versions_table() ~ " where model_name = '" ~ model.name ~ "'"
         ) %}
-        {% set wanted = (found.columns[0].values() | list) != [model_version(model.unique_id)] %}
-    {% endif %}
-    {{ return(wanted) }}
+{% set wanted = (found.columns[0].values() | list) != [model_version(model.unique_id)] %}
+{% endif %}
+{{ return(wanted) }}
 {% endmacro %}
 
 {% macro versions_table() %}{{ return(target.database ~ '.intermediate.model_versions') }}{% endmacro %}
@@ -39,14 +39,14 @@
 
 {#- Pre-hook: what was made of loads that `source` no longer has goes, in the transaction of what comes instead. -#}
 {% macro forget_replaced_loads(source) %}
-    {% if is_incremental() %}
+{% if is_incremental() %}
         delete from {{ this }} where load_id not in (select load_id from {{ source }})
     {% endif %}
 {% endmacro %}
 
 {#- Post-hook. -#}
 {% macro remember_version() %}
-    {% if execute %}
+{% if execute %}
     insert into {{ versions_table() }} values ('{{ model.name }}', '{{ model_version(model.unique_id) }}')
     on conflict (model_name) do update set version = excluded.version
     {% endif %}
@@ -54,13 +54,13 @@
 
 {#- A condition on load_id: the loads of `source` that nothing was made of yet. Their ids are written out, so that
     PostgreSQL opens their partitions alone. -#}
-{% macro is_new_load(source) -%}
-    {%- if execute and is_incremental() -%}
+{% macro is_new_load(source, alias='') -%}
+{%- if execute and is_incremental() -%}
         {%- set found = run_query(
             "select distinct load_id from " ~ source ~ " where load_id not in (select load_id from " ~ this ~ ")"
         ) -%}
-        {%- set ids = found.columns[0].values() | list -%}
-        {%- if ids -%}load_id in ({{ ids | join(', ') }}){%- else -%}false{%- endif -%}
+{%- set ids = found.columns[0].values() | list -%}
+{%- if ids -%}{{ alias ~ '.' if alias }}load_id in ({{ ids | join(', ') }}){%- else -%}false{%- endif -%}
     {%- else -%}true{%- endif -%}
 {%- endmacro %}
 

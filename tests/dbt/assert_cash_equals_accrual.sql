@@ -2,7 +2,7 @@
 -- period. Source: Cloud Intelligence Dashboards framework, summary_view. A reservation's parts are rounded line by
 -- line by AWS: up to a hundred-thousandth of a dollar per reservation was seen on real bills.
 with line_items as (
-    select * from {{ ref('int_costs_daily') }}
+    select * from {{ ref('int_costs_monthly') }}
 ),
 
 summed as (

@@ -1,7 +1,7 @@
--- A negotiated discount stands in lines of its own, or in the net costs of the lines that it discounts, never in both: per
--- payer and billing period the sum of all costs is the sum of all net costs.
+-- A negotiated discount stands in lines of its own, or in the net costs of the lines that it discounts, never in both:
+-- per payer and billing period the sum of all costs is the sum of all net costs.
 with costs as (
-    select * from {{ ref('int_costs_daily') }}
+    select * from {{ ref('int_costs_monthly') }}
 )
 
 select

@@ -1,7 +1,7 @@
 -- Identity per reservation and billing period: what its users consumed plus what nobody used is what it cost.
 -- Tolerance: a hundred-thousandth of a dollar, seen on real bills (AWS rounds each line).
 with line_items as (
-    select * from {{ ref('int_costs_daily') }}
+    select * from {{ ref('int_costs_monthly') }}
     where reservation_arn is not null and line_item_type in ('DiscountedUsage', 'RIFee')
 ),
 

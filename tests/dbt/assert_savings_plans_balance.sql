@@ -1,7 +1,7 @@
 -- Identities per Savings Plan and billing period: the negations undo the covered usage's on-demand cost, and the
 -- covered usage's effective cost is the commitment that was used.
 with line_items as (
-    select * from {{ ref('int_costs_daily') }}
+    select * from {{ ref('int_costs_monthly') }}
     where savings_plan_arn is not null
 ),
 

@@ -218,14 +218,18 @@ def test_seeds_type_and_describe_each_column(manifest: Node, path: Any) -> None:
 
 
 def find_views_on_tables(models: list[Node]) -> list[str]:
-    """Views that read a model which is kept as a table: dbt drops a table to replace it, and its views with it."""
+    """Views that read a model which is made anew at each build: dbt drops a table to replace it, and its views with it.
+
+    What is built load by load stays where it is: it is dropped only where its own code or seeds have changed, by a build
+    that makes the views anew too.
+    """
     kinds = {model["unique_id"]: model["config"]["materialized"] for model in models}
     return [
         f"{model['name']} reads {parent}"
         for model in models
         if model["config"]["materialized"] == "view"
         for parent in model["depends_on"]["nodes"]
-        if kinds.get(parent, "view") != "view"
+        if kinds.get(parent, "view") not in ("view", "incremental")
     ]
 
 
@@ -233,4 +237,18 @@ def test_no_view_stands_on_a_table(manifest: Node) -> None:
     view = {"name": "a", "unique_id": "a", "config": {"materialized": "view"}, "depends_on": {"nodes": ["b"]}}
     table = {"name": "b", "unique_id": "b", "config": {"materialized": "table"}, "depends_on": {"nodes": []}}
     assert find_views_on_tables([view, table]) == ["a reads b"]
+    assert find_views_on_tables([view, {**table, "config": {"materialized": "incremental"}}]) == []
     assert find_views_on_tables(list_models(manifest)) == []
+
+
+def test_what_is_built_load_by_load_forgets_and_remembers(manifest: Node) -> None:
+    """Without the first a replaced bill would stand beside its successor, without the second a changed rule beside the
+    costs of the earlier one."""
+    built_by_load = [model for model in list_models(manifest) if model["config"]["materialized"] == "incremental"]
+    assert built_by_load
+    for model in built_by_load:
+        hooks = {when: " ".join(hook["sql"] for hook in model["config"][f"{when}-hook"]) for when in ("pre", "post")}
+        assert model["config"]["meta"].get("is_built_by_load") is True, model["name"]
+        assert "forget_replaced_loads(" in hooks["pre"], model["name"]
+        assert "remember_version()" in hooks["post"], model["name"]
+        assert "is_new_load(" in model["raw_code"], model["name"]

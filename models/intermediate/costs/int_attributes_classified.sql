@@ -14,7 +14,7 @@
 with attributes as (
     select
         *,
-        -- What a line is, its resource left aside: few kinds, so that what is found by patterns is looked for once each.
+        -- What a line is, its resource left aside: few kinds, so that patterns are looked for once each.
         coalesce(line_item_type, '') as line_item_type_or_empty,
         coalesce(service_code, '') as service_code_or_empty,
         coalesce(usage_type, '') as usage_type_or_empty
@@ -46,7 +46,9 @@ kinds as (
 ),
 
 named as (
-    select distinct on (kinds.load_id, kinds.line_item_type_or_empty, kinds.service_code_or_empty, kinds.usage_type_or_empty)
+    select distinct on (
+        kinds.load_id, kinds.line_item_type_or_empty, kinds.service_code_or_empty, kinds.usage_type_or_empty
+    )
         kinds.load_id,
         kinds.line_item_type_or_empty,
         kinds.service_code_or_empty,
@@ -121,11 +123,18 @@ labels as (
     select
         attributes.load_id,
         attributes.attributes_id,
-        jsonb_object_agg(label.key, label.value) filter (where label.key !~ '^cost_category_') as tags,
-        jsonb_object_agg(label.key, label.value) filter (where label.key ~ '^cost_category_') as cost_categories
+        jsonb_object_agg(label.key, label.value) filter (where not starts_with(label.key, 'cost_category_')) as tags,
+        jsonb_object_agg(label.key, label.value) filter (where starts_with(label.key, 'cost_category_'))
+            as cost_categories
     from attributes
     cross join lateral jsonb_each_text(attributes.attributes) as label (key, value)
-    where label.key ~ '^(resource_tags|tags|cost_category)_' and label.value <> ''
+    where
+        (
+            starts_with(label.key, 'resource_tags_')
+            or starts_with(label.key, 'tags_')
+            or starts_with(label.key, 'cost_category_')
+        )
+        and label.value <> ''
     group by attributes.load_id, attributes.attributes_id
 ),
 
@@ -136,94 +145,122 @@ net_reported as (
     from {{ ref('stg_cur__line_item_amounts') }}
     where {{ is_new_load(ref('stg_cur__attributes')) }}
     group by load_id
+),
+
+classified as (
+    select
+        attributes.load_id,
+        attributes.attributes_id,
+        coalesce(matched.part_number, 1) as part_number,
+        attributes.line_item_id,
+        attributes.invoice_id,
+        attributes.payer_account_id,
+        attributes.account_id,
+        attributes.billing_period_start_date,
+        attributes.billing_period_end_date,
+        attributes.billing_entity,
+        attributes.billed_resource_id,
+        coalesce(typed.resource_type, 'other') as resource_type,
+        attributes.commitment_arn,
+        attributes.reservation_arn,
+        attributes.savings_plan_arn,
+        attributes.savings_plan_type,
+        attributes.line_item_type,
+        attributes.service_code,
+        named.service_name,
+        attributes.usage_type,
+        attributes.operation,
+        attributes.availability_zone,
+        attributes.description,
+        attributes.currency_code,
+        attributes.region,
+        attributes.instance_type,
+        attributes.operating_system,
+        attributes.product_family,
+        attributes.product_name,
+        attributes.volume_type,
+        attributes.database_engine,
+        attributes.deployment_option,
+        attributes.pricing_unit,
+        attributes.name_tag,
+        attributes.environment_tag,
+        coalesce(labels.tags, '{}') as tags,
+        coalesce(labels.cost_categories, '{}') as cost_categories,
+        -- Split cost allocation repeats an instance's cost once more per container (CUR user guide, split line items).
+        coalesce(attributes.operation in ('EKSPod-EC2', 'ECSTask-EC2'), false) as is_split_cost_copy,
+        -- What of a resource is paid for: the hours of a machine end when it is stopped, its storage doesn't.
+        case
+            when
+                attributes.service_code = 'AmazonEC2'
+                and attributes.usage_type ~ '(BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage)' then 'instance_hours'
+            when
+                attributes.service_code = 'AmazonRDS'
+                and attributes.usage_type ~ '(InstanceUsage|Multi-AZUsage|Multi-AZClusterUsage):' then 'instance_hours'
+            when attributes.usage_type ~ '(VolumeUsage|:StorageUsage|-Storage$)' then 'storage'
+            else 'other'
+        end as usage_component,
+        case
+            when attributes.savings_plan_arn is not null then 'savings_plan'
+            when attributes.reservation_arn is not null then 'reserved'
+            when attributes.usage_type like '%Spot%' then 'spot'
+            when attributes.line_item_type in ('Usage', 'FlatRateSubscription') then 'on_demand'
+            else 'not_applicable'
+        end as purchase_option,
+        coalesce(matched.charge_class, 'unknown') as charge_class,
+        coalesce(matched.record_class, 'unknown') as record_class,
+        coalesce(matched.unblended_cost_basis, 'unblended') as unblended_cost_basis,
+        coalesce(matched.blended_cost_basis, 'blended') as blended_cost_basis,
+        coalesce(matched.net_unblended_cost_basis, 'net_unblended') as net_unblended_cost_basis,
+        coalesce(matched.amortized_cost_basis, 'unblended') as amortized_cost_basis,
+        coalesce(matched.net_amortized_cost_basis, 'net_unblended') as net_amortized_cost_basis,
+        coalesce(matched.on_demand_cost_basis, 'none') as on_demand_cost_basis,
+        -- Net columns are empty in every row of a bill without a negotiated discount: net is gross there.
+        coalesce(net_reported.has_net_costs, false) as has_net_costs
+    from attributes
+    inner join named
+        on
+            attributes.load_id = named.load_id
+            and attributes.line_item_type_or_empty = named.line_item_type_or_empty
+            and attributes.service_code_or_empty = named.service_code_or_empty
+            and attributes.usage_type_or_empty = named.usage_type_or_empty
+    left join matched
+        on
+            attributes.load_id = matched.load_id
+            and attributes.attributes_id = matched.attributes_id
+            and matched.precedence = 1
+    left join typed
+        on
+            attributes.load_id = typed.load_id
+            and attributes.billed_resource_id = typed.billed_resource_id
+    left join labels
+        on
+            attributes.load_id = labels.load_id
+            and attributes.attributes_id = labels.attributes_id
+    left join net_reported on attributes.load_id = net_reported.load_id
 )
 
 select
-    attributes.load_id,
-    attributes.attributes_id,
-    coalesce(matched.part_number, 1) as part_number,
-    attributes.line_item_id,
-    attributes.invoice_id,
-    attributes.payer_account_id,
-    attributes.account_id,
-    attributes.billing_period_start_date,
-    attributes.billing_period_end_date,
-    attributes.billing_entity,
-    attributes.billed_resource_id,
-    coalesce(typed.resource_type, 'other') as resource_type,
-    attributes.commitment_arn,
-    attributes.reservation_arn,
-    attributes.savings_plan_arn,
-    attributes.savings_plan_type,
-    attributes.line_item_type,
-    attributes.service_code,
-    named.service_name,
-    attributes.usage_type,
-    attributes.operation,
-    attributes.availability_zone,
-    attributes.description,
-    attributes.currency_code,
-    attributes.region,
-    attributes.instance_type,
-    attributes.operating_system,
-    attributes.product_family,
-    attributes.product_name,
-    attributes.volume_type,
-    attributes.database_engine,
-    attributes.deployment_option,
-    attributes.pricing_unit,
-    attributes.name_tag,
-    attributes.environment_tag,
-    coalesce(labels.tags, '{}') as tags,
-    coalesce(labels.cost_categories, '{}') as cost_categories,
-    -- Split cost allocation repeats an instance's cost once more per container (CUR user guide, split line items).
-    coalesce(attributes.operation in ('EKSPod-EC2', 'ECSTask-EC2'), false) as is_split_cost_copy,
-    -- What of a resource is paid for: the hours of a machine end when it is stopped, its storage doesn't.
-    case
-        when
-            attributes.service_code = 'AmazonEC2'
-            and attributes.usage_type ~ '(BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage)' then 'instance_hours'
-        when
-            attributes.service_code = 'AmazonRDS'
-            and attributes.usage_type ~ '(InstanceUsage|Multi-AZUsage|Multi-AZClusterUsage):' then 'instance_hours'
-        when attributes.usage_type ~ '(VolumeUsage|:StorageUsage|-Storage$)' then 'storage'
-        else 'other'
-    end as usage_component,
-    case
-        when attributes.savings_plan_arn is not null then 'savings_plan'
-        when attributes.reservation_arn is not null then 'reserved'
-        when attributes.usage_type like '%Spot%' then 'spot'
-        when attributes.line_item_type in ('Usage', 'FlatRateSubscription') then 'on_demand'
-        else 'not_applicable'
-    end as purchase_option,
-    coalesce(matched.charge_class, 'unknown') as charge_class,
-    coalesce(matched.record_class, 'unknown') as record_class,
-    coalesce(matched.unblended_cost_basis, 'unblended') as unblended_cost_basis,
-    coalesce(matched.blended_cost_basis, 'blended') as blended_cost_basis,
-    coalesce(matched.net_unblended_cost_basis, 'net_unblended') as net_unblended_cost_basis,
-    coalesce(matched.amortized_cost_basis, 'unblended') as amortized_cost_basis,
-    coalesce(matched.net_amortized_cost_basis, 'net_unblended') as net_amortized_cost_basis,
-    coalesce(matched.on_demand_cost_basis, 'none') as on_demand_cost_basis,
-    -- Net columns are empty in every row of a bill without a negotiated discount: net is gross there.
-    coalesce(net_reported.has_net_costs, false) as has_net_costs
-from attributes
-inner join named
-    on
-        attributes.load_id = named.load_id
-        and attributes.line_item_type_or_empty = named.line_item_type_or_empty
-        and attributes.service_code_or_empty = named.service_code_or_empty
-        and attributes.usage_type_or_empty = named.usage_type_or_empty
-left join matched
-    on
-        attributes.load_id = matched.load_id
-        and attributes.attributes_id = matched.attributes_id
-        and matched.precedence = 1
-left join typed
-    on
-        attributes.load_id = typed.load_id
-        and attributes.billed_resource_id = typed.billed_resource_id
-left join labels
-    on
-        attributes.load_id = labels.load_id
-        and attributes.attributes_id = labels.attributes_id
-left join net_reported on attributes.load_id = net_reported.load_id
+    *,
+    md5(tags::text || cost_categories::text) as allocation_id,
+    -- All that fct_resource_costs_daily tells apart but the day, in one short key.
+    md5(
+        concat_ws(
+            '|',
+            load_id,
+            payer_account_id,
+            account_id,
+            coalesce(region, ''),
+            service_code,
+            service_name,
+            billing_entity,
+            currency_code,
+            coalesce(billed_resource_id, ''),
+            line_item_type,
+            charge_class,
+            purchase_option,
+            usage_component,
+            tags::text,
+            cost_categories::text
+        )
+    )::uuid as cost_group_id
+from classified

@@ -35,6 +35,8 @@ select
     attributes.environment_tag,
     attributes.tags,
     attributes.cost_categories,
+    attributes.allocation_id,
+    attributes.cost_group_id,
     attributes.usage_component,
     attributes.purchase_option,
     attributes.charge_class,

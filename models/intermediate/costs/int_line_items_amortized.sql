@@ -46,7 +46,7 @@ placed as (
         amounts.usage_date,
         amounts.usage_start_at,
         amounts.usage_end_at,
-        -- How far the line proves usage: some usage (a hosted zone) is billed at once for the whole month, ahead of time.
+        -- How far the line proves usage: some (a hosted zone) is billed at once for the whole month, ahead of time.
         least(amounts.usage_end_at, amounts.usage_start_at + interval '1 day') as used_until_at,
         amounts.usage_quantity,
         amounts.unblended_cost_usd as line_unblended_cost_usd,

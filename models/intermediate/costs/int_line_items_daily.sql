@@ -2,13 +2,13 @@
     materialized='incremental',
     incremental_strategy='append',
     meta={'is_built_by_load': true},
-    pre_hook="{{ forget_replaced_loads(ref('int_attributes_classified')) }}",
+    pre_hook=["{{ forget_replaced_loads(ref('int_attributes_classified')) }}", "{{ plan_with_sorted_groups() }}"],
     post_hook=["{{ refuse_lost_loads(ref('int_attributes_classified')) }}", "{{ remember_version() }}"],
-    indexes=[{'columns': ['load_id']}],
+    indexes=[{'columns': ['load_id', 'attributes_id']}],
 ) }}
 
--- The bill by day: the one time that all its hours are read. Everything that doesn't need the hour stands on it. One row
--- per load, combination of attributes, part and day.
+-- The bill by day: the one time that all its hours are read. Everything that doesn't need the hour stands on it. One
+-- row per load, combination of attributes, part and day.
 with line_items as (
     select * from {{ ref('int_line_items_amortized') }}
     where {{ is_new_load(ref('int_attributes_classified')) }}
@@ -20,6 +20,8 @@ select
     part_number,
     usage_date,
     sum(line_item_count)::bigint as line_item_count,
+    -- The hours in which a line item begins, a bit each: fewer of them than line items may mean that one stands twice.
+    bit_or(1 << extract(hour from usage_start_at at time zone 'UTC')::integer) as start_hours,
     min(usage_start_at) as first_usage_start_at,
     max(usage_start_at) as last_usage_start_at,
     max(usage_end_at) as last_usage_end_at,

@@ -3,7 +3,7 @@
 
 -- CUR's costs by day, account, the name under which Cost Explorer shows the service, and the class of its charge types.
 with costs as (
-    select * from {{ ref('int_costs_daily') }}
+    select * from {{ ref('fct_resource_costs_daily') }}
 )
 
 select
@@ -13,8 +13,7 @@ select
     usage_date,
     service_name,
     record_class,
-    bool_or(charge_class = 'marketplace' or billing_entity ~ '^AWS Marketplace') is true
-        as is_marketplace,
+    bool_or(billing_entity like 'AWS Marketplace%') as is_marketplace,
     bool_or(charge_class = 'support') as is_support,
     max(currency_code) as currency_code,
     sum(line_item_count)::bigint as line_item_count,

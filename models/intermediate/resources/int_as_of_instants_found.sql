@@ -4,7 +4,7 @@
 -- How far each source reaches. One row; an instant is null where its source has nothing.
 with line_items as (
     select max(last_used_until_at) as costs_as_of_at
-    from {{ ref('int_costs_daily') }}
+    from {{ ref('int_costs_monthly') }}
     where record_class = 'usage'
 ),
 

@@ -4,7 +4,7 @@
 -- One row per resource id that appears in the bill of an account, with its kind, its region and the short id that
 -- CloudWatch knows it by.
 with costs as (
-    select * from {{ ref('int_costs_daily') }}
+    select * from {{ ref('int_costs_monthly') }}
     where
         billed_resource_id is not null
         and record_class = 'usage'
