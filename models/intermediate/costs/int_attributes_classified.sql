@@ -30,6 +30,10 @@ services as (
     select * from {{ ref('cost_explorer_services') }}
 ),
 
+focus_services as (
+    select * from {{ ref('focus_services') }}
+),
+
 resource_types as (
     select * from {{ ref('resource_types') }}
 ),
@@ -72,6 +76,29 @@ named as (
         kinds.service_code_or_empty,
         kinds.usage_type_or_empty,
         services.priority
+),
+
+categorized as (
+    select distinct on (
+        kinds.load_id, kinds.line_item_type_or_empty, kinds.service_code_or_empty, kinds.usage_type_or_empty
+    )
+        kinds.load_id,
+        kinds.line_item_type_or_empty,
+        kinds.service_code_or_empty,
+        kinds.usage_type_or_empty,
+        focus_services.service_category,
+        focus_services.service_subcategory
+    from kinds
+    inner join focus_services
+        on
+            kinds.service_code_or_empty ~ focus_services.service_code_pattern
+            and kinds.usage_type_or_empty ~ focus_services.usage_type_pattern
+    order by
+        kinds.load_id,
+        kinds.line_item_type_or_empty,
+        kinds.service_code_or_empty,
+        kinds.usage_type_or_empty,
+        focus_services.priority
 ),
 
 -- A machine from the Marketplace is billed under the software's product code as well as its own service's.
@@ -123,9 +150,17 @@ labels as (
     select
         attributes.load_id,
         attributes.attributes_id,
-        jsonb_object_agg(label.key, label.value) filter (where not starts_with(label.key, 'cost_category_')) as tags,
-        jsonb_object_agg(label.key, label.value) filter (where starts_with(label.key, 'cost_category_'))
-            as cost_categories
+        -- Users' own tags under their own names, AWS's as aws_…
+        jsonb_object_agg(
+            case
+                when starts_with(label.key, 'resource_tags_user_') then substr(label.key, 20)
+                when starts_with(label.key, 'resource_tags_') then substr(label.key, 15)
+                else substr(label.key, 6)
+            end,
+            label.value
+        ) filter (where not starts_with(label.key, 'cost_category_')) as tags,
+        jsonb_object_agg(substr(label.key, 15), label.value)
+        filter (where starts_with(label.key, 'cost_category_')) as cost_categories
     from attributes
     cross join lateral jsonb_each_text(attributes.attributes) as label (key, value)
     where
@@ -168,6 +203,8 @@ classified as (
         attributes.line_item_type,
         attributes.service_code,
         named.service_name,
+        categorized.service_category,
+        categorized.service_subcategory,
         attributes.usage_type,
         attributes.operation,
         attributes.availability_zone,
@@ -223,6 +260,12 @@ classified as (
             and attributes.line_item_type_or_empty = named.line_item_type_or_empty
             and attributes.service_code_or_empty = named.service_code_or_empty
             and attributes.usage_type_or_empty = named.usage_type_or_empty
+    left join categorized
+        on
+            attributes.load_id = categorized.load_id
+            and attributes.line_item_type_or_empty = categorized.line_item_type_or_empty
+            and attributes.service_code_or_empty = categorized.service_code_or_empty
+            and attributes.usage_type_or_empty = categorized.usage_type_or_empty
     left join matched
         on
             attributes.load_id = matched.load_id

@@ -49,6 +49,8 @@ placed as (
         -- How far the line proves usage: some (a hosted zone) is billed at once for the whole month, ahead of time.
         least(amounts.usage_end_at, amounts.usage_start_at + interval '1 day') as used_until_at,
         amounts.usage_quantity,
+        amounts.normalized_usage_quantity,
+        amounts.reservation_unused_hours,
         amounts.unblended_cost_usd as line_unblended_cost_usd,
         amounts.blended_cost_usd as line_blended_cost_usd,
         amounts.net_unblended_cost_usd as line_net_unblended_cost_usd,
@@ -112,6 +114,8 @@ select
     -- The second part of a commitment's fee is the same line once more: its quantity and its cash are the first's.
     case when part_number = 1 then 1 else 0 end as line_item_count,
     case when part_number = 1 then usage_quantity end as usage_quantity,
+    case when part_number = 1 then normalized_usage_quantity end as normalized_usage_quantity,
+    case when part_number = 2 then reservation_unused_hours end as reservation_unused_hours,
     case when unblended_cost_basis = 'unblended' then line_unblended_cost_usd else 0 end as unblended_cost_usd,
     case when blended_cost_basis = 'blended' then line_blended_cost_usd else 0 end as blended_cost_usd,
     case net_unblended_cost_basis
