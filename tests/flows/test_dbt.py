@@ -21,6 +21,11 @@ def find_one(line_item_type: str, condition: str = "true") -> str:
     """
 
 
+def find_month(line_item_type: str) -> str:
+    """A query for the place of one combination's month."""
+    return f"(select min(ctid) from intermediate.int_costs_monthly where line_item_type = '{line_item_type}')"
+
+
 ONE_USAGE = find_one("Usage", "line_item_unblended_cost > 0")
 
 
@@ -87,7 +92,7 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
     [
         pytest.param(
             f"delete from raw.cur_line_item_amounts where (ctid, tableoid) in ({ONE_USAGE})",
-            {"assert_line_items_tie_out_to_ledger", "assert_costs_tie_out_to_line_items"},
+            {"assert_line_items_tie_out_to_ledger", "assert_daily_costs_tie_out_to_line_items"},
             id="line item removed",
         ),
         pytest.param(
@@ -95,24 +100,50 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
             update raw.cur_line_item_amounts set line_item_unblended_cost = line_item_unblended_cost + 0.0000000001
             where (ctid, tableoid) in ({ONE_USAGE})
             """,
-            {"assert_costs_tie_out_to_line_items"},
+            {"assert_daily_costs_tie_out_to_line_items"},
             id="smallest change of a cost",
         ),
         pytest.param(
-            f"""
-            update raw.cur_line_item_amounts set reservation_effective_cost = reservation_effective_cost + 1
-            where (ctid, tableoid) in ({find_one("DiscountedUsage")})
+            """
+            update intermediate.int_line_items_daily set amortized_cost_usd = amortized_cost_usd + 1
+            where ctid = (
+                select min(days.ctid) from intermediate.int_line_items_daily as days
+                inner join intermediate.int_costs_monthly as months using (load_id, attributes_id, part_number)
+                where months.line_item_type = 'DiscountedUsage'
+            )
             """,
-            {"assert_reservations_balance", "assert_cash_equals_accrual", "assert_costs_tie_out_to_line_items"},
+            {"assert_resource_costs_tie_out_to_daily_costs"},
+            id="effective cost of a reservation, by day",
+        ),
+        pytest.param(
+            f"""
+            update intermediate.int_costs_monthly set amortized_cost_usd = amortized_cost_usd + 1
+            where ctid = {find_month("DiscountedUsage")}
+            """,
+            {
+                "assert_reservations_balance",
+                "assert_cash_equals_accrual",
+                "assert_resource_costs_tie_out_to_daily_costs",
+            },
             id="effective cost of a reservation",
         ),
         pytest.param(
             f"""
-            update raw.cur_line_item_amounts set line_item_unblended_cost = line_item_unblended_cost - 1
-            where (ctid, tableoid) in ({find_one("SavingsPlanNegation")})
+            update intermediate.int_costs_monthly set unblended_cost_usd = unblended_cost_usd - 1
+            where ctid = {find_month("SavingsPlanNegation")}
             """,
-            {"assert_savings_plans_balance", "assert_cash_equals_accrual", "assert_costs_tie_out_to_line_items"},
+            {
+                "assert_savings_plans_balance",
+                "assert_cash_equals_accrual",
+                "assert_net_equals_gross_but_for_its_spreading",
+                "assert_resource_costs_tie_out_to_daily_costs",
+            },
             id="negation of a plan",
+        ),
+        pytest.param(
+            "delete from marts.fct_cost_allocation_monthly where ctid = (select min(ctid) from marts.fct_cost_allocation_monthly)",  # noqa: E501
+            {"assert_allocation_ties_out"},
+            id="part of a tag's costs removed",
         ),
         pytest.param(
             "update intermediate.int_as_of_instants_found set costs_as_of_at = now() + interval '30 days'",
@@ -124,7 +155,7 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
             delete from marts.fct_resource_costs_daily
             where ctid = (select min(ctid) from marts.fct_resource_costs_daily)
             """,
-            {"assert_costs_tie_out_to_line_items", "assert_reconciliation_ties_out"},
+            {"assert_resource_costs_tie_out_to_daily_costs", "assert_reconciliation_ties_out"},
             id="mart row removed",
         ),
         pytest.param(
