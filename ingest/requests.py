@@ -138,8 +138,10 @@ class RequestLog:
             CapReached: it would pass the month's cap; nothing is written.
         """
         cost = self._prices[operation].usd_per_unit * units
-        with self._lock:
-            self._spent = read_spent(self._connection, self._now)  # others may be asking too
+        with self._lock, self._connection.transaction():
+            # Other processes may be asking too: none counts between our look at what is spent and our count.
+            self._connection.execute("select pg_advisory_xact_lock(hashtextextended('tieout request cap', 0))")
+            self._spent = read_spent(self._connection, self._now)
             if self._spent + cost > self.budget.cap_usd:
                 raise CapReached(
                     f"stopped at this month's cap of {show_usd(self.budget.cap_usd)} for requests "

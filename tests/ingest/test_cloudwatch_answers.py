@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from ingest.cloudwatch.catalog import STATISTIC_COLUMNS, CatalogMetric
 from ingest.cloudwatch.discovery import Series
 from ingest.cloudwatch.planning import Call, Known, Query, Window
 from ingest.cloudwatch.requesting import Answer, Points, request_points
+from ingest.errors import IngestError
 from ingest.requests import CapReached
 from tests.ingest.metrics import DAY, FINE, HOUR, compute_points
 
@@ -324,3 +326,29 @@ def test_answers_come_in_the_order_of_their_calls_and_what_was_asked_before_a_ca
             came += [each.query.known.series_id for each in told.points]
     assert came == list(range(6))
     assert client.pages == []
+
+
+@pytest.mark.parametrize(("refused", "expected"), [(0, [1, 2]), (2, [0, 1, 3, 4])])
+def test_what_was_under_way_beside_a_denied_call_comes_yet_and_nothing_more_is_asked(
+    pool: Executor, refused: int, expected: list[int]
+) -> None:
+    """It is paid for."""
+
+    asked = []
+
+    class Denying:
+        def get_metric_data(self, **request: Any) -> dict[str, Any]:
+            (query,) = request["MetricDataQueries"]
+            (dimension,) = query["MetricStat"]["Metric"]["Dimensions"]
+            asked.append(dimension["Value"])
+            if dimension["Value"] == f"i-{refused}":
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetMetricData")
+            return {"MetricDataResults": [result(0, "Complete", (START, 1.0))]}
+
+    calls = [Call(WINDOW, [Query(known(number), "Average", HOUR)]) for number in range(9)]
+    came = []
+    with pytest.raises(IngestError, match="AccessDenied"):
+        for told in request_points(Denying(), calls, pool, lambda _: None, 3):
+            came += [each.query.known.series_id for each in told.points]
+    assert came == expected
+    assert sorted(asked) == [f"i-{number}" for number in sorted([*expected, refused])]

@@ -345,6 +345,45 @@ def test_rows_of_an_earlier_version_stay_and_a_collection_goes_on_from_there(
     assert product.query("select to_regclass('raw.earlier_datapoints')") == [(None,)]
 
 
+# Values may hold commas and equals signs: an API's name and a path are anything.
+_COMMAS = [
+    ("AWS/ApiGateway", "Count", "ApiName", "ApiName=orders, v2"),
+    ("AWS/ApiGateway", "Count", "ApiName|Stage", "ApiName=orders,v2,Stage=live"),
+    ("AWS/ApiGateway", "Count", "ApiName|Stage", "ApiName=a=b,=c,,Stage=1=2,"),
+    ("CWAgent", "disk_used_percent", "InstanceId|device|fstype|path", "InstanceId=i-0,device=sd,fstype=xfs,path=/a,b"),
+    ("AWS/Lambda", "Invocations", "FunctionName", "FunctionName=plain"),
+]
+
+
+def test_an_earlier_versions_series_keep_dimensions_whose_values_hold_a_comma(product: Product) -> None:
+    """That version wrote no names of dimensions down; they are taken from the pairs."""
+    assert {row[:3] for row in _COMMAS} <= set(read_seed())
+    make_schema = ("cur", "--source", "nowhere")
+    product.call(*make_schema)
+    product.change(_FORMER)
+    until = "2026-11-20 05:00:00+00"
+    for number, (namespace, name, _, dimensions) in enumerate(_COMMAS, start=1):
+        product.query(
+            "insert into raw.cloudwatch_series values"
+            " (%s, '1', 'us-east-1', %s, %s, %s, 'r', %s, %s, %s) returning series_id",
+            number, namespace, name, dimensions, until, until, until,
+        )  # fmt: skip
+        product.change(
+            "insert into raw.cloudwatch_datapoints (series_id, period_seconds, period_start_at, sum_value, load_id)"
+            f" values ({number}, 3600, '{until}', {number}, 1)"
+        )
+    product.call(*make_schema)
+    told = product.query(
+        """
+        select series.namespace, series.metric_name, series.dimension_names, series.dimensions, points.sum_value,
+            series.collected_until_at = points.period_start_at
+        from raw.cloudwatch_series as series inner join raw.cloudwatch_datapoints as points using (series_id)
+        order by series_id
+        """
+    )
+    assert told == [(*row, float(number), True) for number, row in enumerate(_COMMAS, start=1)]
+
+
 def test_dimensions_that_are_spelled_alike_are_one_series() -> None:
     """Anybody may send values that hold `,Name=`: they must not keep the rest of the region from being collected."""
     names = frozenset({"device", "fstype"})

@@ -171,6 +171,31 @@ def test_a_region_that_is_denied_leaves_the_others_loaded(
     product.drop()
 
 
+def test_a_denial_keeps_the_answers_that_were_under_way(
+    functions: Product, undisturbed: Product, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are paid for: what they make whole stands, and only the rest is asked for again."""
+    monkeypatch.setattr("ingest.cloudwatch.planning.QUERIES_PER_CALL", 2)  # so that calls are of one metric
+
+    def decide(request: Request) -> ServiceError | None:
+        names = {query[1] for each in read_asked([request]) for query in each.queries}
+        return deny(request) if "Invocations" in names else None
+
+    with cloud.refusing(decide):
+        line = sole_error(functions.call_at(cloud.present, "cloudwatch"))
+    assert f"CloudWatch GetMetricData {PAYER} us-west-2: AWS answered AccessDenied" in line
+    until = read_until(functions)
+    kept = {key for key, end in until.items() if end == cloud.present}
+    assert kept and kept == {key for key, end in until.items() if end is not None}
+    whole = read_digests(undisturbed)
+    assert read_digests(functions) == {key: told for key, told in whole.items() if key[:5] in kept}
+    with cloud.noting() as requests:
+        collect(functions, cloud)
+    asked = {query[1] for each in read_asked(requests) for query in each.queries}
+    assert asked == {key[3] for key in set(until) - kept} >= {"Invocations"}
+    assert read_digests(functions) == whole
+
+
 def test_a_role_that_can_not_be_assumed_leaves_the_other_accounts_loaded(
     functions: Product, undisturbed: Product, cloud: Cloud
 ) -> None:

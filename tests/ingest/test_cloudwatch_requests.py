@@ -1,15 +1,18 @@
 """What asking costs: counted before each request, told by `--plan`, stopped at the month's cap."""
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from subprocess import PIPE, Popen
 
 import pytest
 
 from ingest import requests
 from tests.conftest import Estate
+from tests.databases import CHECKOUT
 from tests.ingest.metrics import (
     ANALYTICS,
     PAYER,
@@ -132,6 +135,47 @@ def test_a_cap_met_while_listing_marks_what_was_collected_before(functions: Prod
     collect(functions, cloud)
     assert "capped:" not in functions.call_at(cloud.present, "status").stdout
     assert (functions.query(reach), read_digests(functions)) == ([before], rows)
+
+
+# One of several collections that ask at once: as many requests as the cap allows, once it is told to begin.
+_ASKING = """
+import sys
+from datetime import UTC, datetime
+from ingest.requests import CapReached, open_log
+count = 0
+with open_log("cloudwatch", datetime.now(UTC)) as log:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    try:
+        while True:
+            log.count("ListMetrics", sys.argv[1], "us-west-2")
+            count += 1
+    except CapReached:
+        print(count)
+"""
+
+
+def test_two_processes_at_once_share_the_cap(product: Product) -> None:
+    """To the last request: what one has counted the other can't ask for, however close they are."""
+    product.call("cur", "--source", "nowhere")  # makes the schema
+    left = 401  # of a number that is even both may take the last one at once, and it adds up
+    variables = {**product.environment, CAP: str(PRICE * left)}
+
+    def start(account: str) -> "Popen[str]":
+        command = [sys.executable, "-c", _ASKING, account]
+        return Popen(command, cwd=CHECKOUT, env=variables, stdin=PIPE, stdout=PIPE, text=True)
+
+    with start(PAYER) as one, start(ANALYTICS) as other:
+        for process in (one, other):
+            assert process.stdout and process.stdout.readline() == "ready\n"
+        for process in (one, other):
+            assert process.stdin
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        counts = [int(process.communicate(timeout=60)[0]) for process in (one, other)]
+    assert min(counts) > 0, "one was done before the other began"
+    assert sum(counts) == left
+    assert read_spent(product) == PRICE * left
 
 
 def test_a_new_month_has_a_new_cap(functions: Product, cloud: Cloud) -> None:
