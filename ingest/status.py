@@ -11,7 +11,7 @@ from typing import Any
 from ingest import database, ledger
 from ingest.cur.planning import find_gaps
 from ingest.progress import describe_progress, read_progress
-from ingest.requests import Budget, read_budget
+from ingest.requests import Budget, describe_budget, read_budget
 
 Row = dict[str, Any]
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         if load["statistics"].get("is_capped"):
             print(f"capped: {load['partition_key']}: {_describe_capped(load['statistics'])}")
     if budget is not None:
-        print(f"requests this month: ${budget.spent_usd:,.4f} of a cap of ${budget.cap_usd:,.2f} ({budget.cap_reason})")
+        print(f"requests this month: {describe_budget(budget)}")
     for each in under_way:
         print(_describe(each))
     return 0

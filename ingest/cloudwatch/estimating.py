@@ -12,10 +12,11 @@ from pathlib import Path
 
 from ingest import database, ledger
 from ingest.cloudwatch.catalog import HOUR, CatalogMetric, read_catalog
+from ingest.cloudwatch.collection import SOURCE_NAME
 from ingest.cloudwatch.discovery import Series, plan_listings
 from ingest.cloudwatch.planning import Call, Known, cut_down, list_due, plan_calls
 from ingest.errors import IngestError
-from ingest.requests import read_budget, read_prices, show_usd
+from ingest.requests import describe_budget, read_budget, read_prices, show_usd
 
 _RESOURCE_TYPES = Path(__file__).parents[2] / "seeds" / "resource_types.csv"
 _LISTED_PER_PAGE = 500  # ListMetrics (CloudWatch API reference)
@@ -75,8 +76,8 @@ def describe_plan(
             "the newest bill times the catalogue's metrics, of which not every resource sends all"
         )
     lines.append(_describe_month(series, catalog))
-    lines.append(f"this month so far ${budget.spent_usd:,.4f} of a cap of ${budget.cap_usd:,.2f} ({budget.cap_reason})")
-    if budget.spent_usd + total > budget.cap_usd:
+    lines.append(f"this month so far {describe_budget(budget)}")
+    if budget.spent_usd + total > budget.limit_of(SOURCE_NAME):
         lines.append("this collection would be stopped at the cap")
     return lines
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -28,6 +28,11 @@ from tests.simulated import Cloud, Product, sole_error
 # Amazon CloudWatch pricing: $0.01 per 1,000 metrics asked for, and per 1,000 other requests.
 PRICE = Decimal("0.00001")
 CAP = "TIEOUT_MONTHLY_REQUEST_CAP_USD"
+
+
+def cap_at(spent: Decimal) -> dict[str, str]:
+    """A cap that CloudWatch meets there: half of one that is so small is kept for Cost Explorer."""
+    return {CAP: str(2 * spent)}
 
 
 def read_spent(product: Product) -> Decimal:
@@ -78,11 +83,12 @@ def test_a_cap_stops_politely_and_a_higher_one_goes_on(functions: Product, cloud
     whole = functions.copy(f"{functions.database}_whole")
     collect(whole, cloud)
     spent = read_spent(whole)
-    capped = functions.with_variables(**{CAP: str(spent - PRICE)})
+    capped = functions.with_variables(**cap_at(spent - PRICE))
     line = sole_error(capped.call_at(cloud.present, "cloudwatch"))
     found = re.search(
         rf"CloudWatch {PAYER} us-west-2: (\d) of 5 metrics collected, then stopped at this month's cap of "
-        rf"\$0\.0006 for requests \({CAP}\), \$0\.000\d of it spent; what was collected stands",
+        rf"\$0\.0012 for requests \({CAP}\), \$0\.000\d of it spent and \$0\.0006 kept for Cost Explorer; "
+        r"what was collected stands",
         line,
     )
     assert found, line
@@ -97,7 +103,7 @@ def test_a_cap_stops_politely_and_a_higher_one_goes_on(functions: Product, cloud
 
     told = capped.call_at(cloud.present, "status").stdout
     assert f"capped: {PAYER}/us-west-2: {count} of 5 metrics were collected before the month's cap" in told
-    assert f"requests this month: ${read_spent(functions):.4f} of a cap of $0.00" in told
+    assert f"requests this month: ${read_spent(functions):.4f} of a cap of $0.00 ({CAP}); $0.0006 of it kept" in told
 
     raised = functions.with_variables(**{CAP: "1"})
     with cloud.noting() as noted:
@@ -113,8 +119,8 @@ def test_a_cap_stops_politely_and_a_higher_one_goes_on(functions: Product, cloud
 
 def test_a_cap_may_be_reached_while_listing(functions: Product, cloud: Cloud) -> None:
     with cloud.noting() as noted:
-        line = sole_error(functions.with_variables(**{CAP: "0.0001"}).call_at(cloud.present, "cloudwatch"))
-    assert f"CloudWatch {PAYER} us-west-2: stopped at this month's cap of $0.0001 " in line
+        line = sole_error(functions.with_variables(**cap_at(10 * PRICE)).call_at(cloud.present, "cloudwatch"))
+    assert f"CloudWatch {PAYER} us-west-2: stopped at this month's cap of $0.0002 " in line
     assert count_by_action(noted) == {"ListMetrics": 10}
     assert read_spent(functions) == Decimal("0.0001")
 
@@ -124,7 +130,7 @@ def test_a_cap_met_while_listing_marks_what_was_collected_before(functions: Prod
     collect(functions, cloud)
     reach = "select data_from_at, data_until_at, statistics -> 'daily_until_at' from raw.loads where is_current"
     (before,), rows = functions.query(reach), read_digests(functions)
-    capped = functions.with_variables(**{CAP: str(read_spent(functions))})
+    capped = functions.with_variables(**cap_at(read_spent(functions)))
     sole_error(capped.call_at(cloud.present, "cloudwatch"))
     assert functions.query(reach) == [before]
     told = capped.call_at(cloud.present, "status").stdout
@@ -137,7 +143,7 @@ def test_a_cap_met_while_listing_marks_what_was_collected_before(functions: Prod
 def test_a_new_month_has_a_new_cap(functions: Product, cloud: Cloud) -> None:
     collect(functions, cloud)
     spent = read_spent(functions)
-    capped = functions.with_variables(**{CAP: str(spent)})
+    capped = functions.with_variables(**cap_at(spent))
     again = capped.call_at(cloud.present, "cloudwatch", "--reread-hours", "2")
     assert "stopped at this month's cap" in sole_error(again)
     functions.change("update raw.api_requests set first_requested_at = '2026-10-31T23:59:59Z'")
@@ -152,6 +158,69 @@ def test_other_interfaces_spend_from_the_same_cap(functions: Product, cloud: Clo
         ("GetCostAndUsage", 1, Decimal("0.01"))
     ]
     assert functions.query("select count(*) from raw.cost_explorer_costs_daily") == [(0,)], "half a month isn't one"
+
+
+def test_cost_explorer_goes_on_where_cloudwatch_has_met_its_part_of_the_cap(functions: Product, cloud: Cloud) -> None:
+    """On 2026-11-23 eight days are left: 12 requests a day are $0.96."""
+    functions.call("cloudwatch", "--plan")  # makes the schema
+    functions.change(
+        """
+        insert into raw.api_requests (source_name, operation, account_id, region, request_count, billed_unit_count,
+            request_cost_usd, first_requested_at, last_requested_at)
+        values ('cloudwatch', 'GetMetricData', '1', 'r', 1, 4040, 4.04, '2026-11-02', '2026-11-02')
+        """
+    )
+    capped = functions.with_variables(**{CAP: "5"})
+    line = sole_error(capped.call_at(cloud.present, "cloudwatch"))
+    assert f"stopped at this month's cap of $5.00 for requests ({CAP}), $4.04 of it spent and $0.9600 kept for" in line
+    asked = capped.call_at(cloud.present, "cost-explorer", "--months", "1")
+    assert (asked.returncode, asked.stderr.count("error")) == (0, 0), asked.stderr
+    told = capped.call_at(cloud.present, "status").stdout
+    spent = read_spent(functions)
+    assert f"requests this month: ${spent:.4f} of a cap of $5.00 ({CAP}); ${5 - spent:.4f} of it kept" in told
+
+
+@pytest.mark.parametrize(
+    ("present", "asked", "cap", "kept"),
+    [
+        pytest.param("2026-11-23T09:30", {}, "5", "0.96", id="never-asked"),
+        pytest.param("2026-11-30T23:59", {}, "5", "0.12", id="last-day"),
+        pytest.param("2026-12-01T00:00", {}, "50", "3.72", id="first-day"),
+        pytest.param("2026-11-23T09:30", {"11-22": "0.50"}, "50", "4.00", id="as-much-as-the-day-before"),
+        pytest.param(
+            "2026-11-23T09:30", {"11-20": "0.30", "11-21": "0.06", "11-22": "0.04"}, "5", "0.48", id="the-middle-day"
+        ),
+        pytest.param("2026-11-23T09:30", {"11-21": "0.30", "11-22": "0.06"}, "5", "0.48", id="two-days"),
+        pytest.param("2026-11-23T09:30", {"11-22": "0.06", "11-23": "0.04"}, "5", "0.44", id="some-of-it-today"),
+        pytest.param("2026-11-30T09:30", {"11-29": "0.06", "11-30": "0.30"}, "5", "0", id="more-than-that-today"),
+        pytest.param("2026-11-23T09:30", {"10-23": "2.00"}, "50", "0.96", id="a-month-ago"),
+        pytest.param("2026-11-23T09:30", {"11-22": "0.50"}, "5", "2.50", id="half-a-cap-at-most"),
+        pytest.param("2026-11-23T09:30", {}, "0", "0", id="no-cap-at-all"),
+    ],
+)
+def test_what_is_kept_for_cost_explorer(
+    functions: Product, monkeypatch: pytest.MonkeyPatch, present: str, asked: dict[str, str], cap: str, kept: str
+) -> None:
+    functions.call("cloudwatch", "--plan")  # makes the schema
+    monkeypatch.setenv(CAP, cap)
+    with functions.connect() as connection:
+        for day, cost in asked.items():
+            # Two runs a day, one of them just before midnight.
+            for hour in ("00:00", "23:59"):
+                connection.execute(
+                    """
+                    insert into raw.api_requests (source_name, operation, account_id, region, request_count,
+                        billed_unit_count, request_cost_usd, first_requested_at, last_requested_at)
+                    values ('cost_explorer', 'GetCostAndUsage', '1', 'r', 1, 1, %s, %s, %s)
+                    """,
+                    [Decimal(cost) / 2, *[f"2026-{day}T{hour}Z"] * 2],
+                )
+        told = requests.read_budget(connection, datetime.fromisoformat(f"{present}Z"))
+    assert (told.kept_usd, told.limit_of("cost_explorer"), told.limit_of("cloudwatch")) == (
+        Decimal(kept),
+        Decimal(cap),
+        Decimal(cap) - Decimal(kept),
+    )
 
 
 @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
@@ -206,7 +275,7 @@ def test_status_tells_the_cap_of_the_loaded_bill(loaded: Estate) -> None:
     assert bill > 1000
     told = loaded.product.call_at(loaded.cloud.present, "status").stdout
     spent = read_spent(loaded.product)
-    shown = f"${spent:,.{2 if spent >= 1 else 4}f} of a cap of ${bill / 200:,.2f}"
+    shown = f"${spent:,.4f} of a cap of ${bill / 200:,.2f}"
     assert f"requests this month: {shown} (0.5 % of the bill of 2026-10;" in told
     assert "capped:" not in told
 
@@ -256,7 +325,7 @@ def test_the_plan_is_what_the_collection_does_and_asks_nothing(small_estate: Est
 
 
 def test_a_plan_that_the_cap_would_stop_says_so(small_estate: Estate) -> None:
-    product = small_estate.product.with_variables(**{CAP: str(read_spent(small_estate.product) + PRICE)})
+    product = small_estate.product.with_variables(**cap_at(read_spent(small_estate.product) + PRICE))
     later = small_estate.cloud.present + timedelta(hours=1)
     told = product.call_at(later, "cloudwatch", "--plan").stdout
     assert re.search(rf"of a cap of \$[\d.]+ \({CAP}\)", told)
