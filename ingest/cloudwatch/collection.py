@@ -13,21 +13,19 @@ from ingest.aws import Account
 from ingest.cloudwatch.assembling import add_up_hours, assemble_rows
 from ingest.cloudwatch.catalog import DAY, FINE, HOUR, CatalogMetric
 from ingest.cloudwatch.discovery import Discovered, discover_series
-from ingest.cloudwatch.planning import DUE_AFTER, Call, Known, Query, cut_down, list_due, list_windows, plan_calls
+from ingest.cloudwatch.history import SOURCE_NAME, Earlier, earliest, latest, read_earlier
+from ingest.cloudwatch.planning import Call, Known, Query, cut_down, list_due, list_windows, plan_calls
 from ingest.cloudwatch.requesting import Answer, request_points
 from ingest.cloudwatch.storing import drop_old_fine_rows, mark_collected, remove_leftovers, store_rows, store_series
 from ingest.errors import IngestError
 from ingest.requests import CapReached, RequestLog
 
-SOURCE_NAME = "cloudwatch"
 # Requests under way at once, over all regions: below AWS's 25 ListMetrics and 50 GetMetricData a second and region.
 REQUESTS_AT_ONCE = 8
 # A batch is stored and committed when it holds so many datapoints (40 bytes each, several times over while assembled).
 _BATCH_DATAPOINTS = 1_000_000
 # Calls are planned for so many series together; a first collection of a large account has ten times as many.
 _SERIES_AT_ONCE = 50_000
-# After a longer pause ListMetrics' last three hours don't tell of all that spoke since.
-_LONGEST_PAUSE = timedelta(hours=2)
 _log = logging.getLogger(__name__)
 
 
@@ -87,17 +85,10 @@ class RegionCollector:
             IngestError: AWS or the database refuses; what was stored before stands.
         """
         with self._alone():
-            earlier = _read_earlier(self._partition_key)
-            until = earlier.daily_until_at
-            is_whole = reread is not None or until is None or _hour(present) - until >= DUE_AFTER["daily"]
+            earlier = read_earlier(self._partition_key)
+            is_whole = earlier.is_whole_due(_hour(present), reread)
             try:
-                found = self._discover(
-                    is_whole,
-                    earlier.listed_series_count,
-                    only_recent=not is_whole
-                    and earlier.data_until_at is not None
-                    and _hour(present) - earlier.data_until_at <= _LONGEST_PAUSE,
-                )
+                found = self._discover(earlier, is_whole=is_whole, only_recent=earlier.is_fresh(_hour(present)))
             except CapReached as reached:
                 stopped = _Progress(due_count=earlier.listed_series_count or 0, stopped=str(reached))
                 return self._finish(self._begin(Discovered([], None), _hour(present)), earlier, stopped, is_whole=False)
@@ -123,17 +114,17 @@ class RegionCollector:
             connection.commit()
         return _Begun(load, end_at, len(series), due)
 
-    def _finish(self, begun: "_Begun", earlier: "_Earlier", progress: "_Progress", *, is_whole: bool) -> RegionResult:
+    def _finish(self, begun: "_Begun", earlier: Earlier, progress: "_Progress", *, is_whole: bool) -> RegionResult:
         """Write the ledger's row; after a collection of everything drop what isn't kept."""
         load, until = begun.load, earlier.daily_until_at
         error = self._describe_failure(progress)
         load.row_count = progress.row_count
         load.request_count = self._log.request_count(self._account_id, self._region)
-        load.data_from_at = _earliest(earlier.data_from_at, progress.first_at)
+        load.data_from_at = earliest(earlier.data_from_at, progress.first_at)
         load.data_until_at = earlier.data_until_at
         if not error:
-            load.data_until_at = _latest(earlier.data_until_at, begun.end_at if load.data_from_at else None)
-            until = _latest(until, begun.end_at if is_whole else None)
+            load.data_until_at = latest(earlier.data_until_at, begun.end_at if load.data_from_at else None)
+            until = latest(until, begun.end_at if is_whole else None)
         load.statistics = {
             "series_count": begun.series_count,
             "listed_series_count": begun.series_count if is_whole else earlier.listed_series_count,
@@ -171,17 +162,18 @@ class RegionCollector:
         ):
             yield
 
-    def _discover(self, is_whole: bool, expected_count: int | None, *, only_recent: bool) -> Discovered:
+    def _discover(self, earlier: Earlier, *, is_whole: bool, only_recent: bool) -> Discovered:
         """Everything once a day; in between what is collected hourly, and of that what has spoken lately."""
-        if not is_whole and expected_count == 0:
+        metrics = earlier.choose_listed(self._catalog, is_whole=is_whole)
+        if not metrics:
             return Discovered([], None)
         return discover_series(
             self._client,
             self._account_id,
             self._region,
-            [each for each in self._catalog if is_whole or each.collected == "hourly"],
-            only_recent=only_recent,
-            expected_count=expected_count,
+            metrics,
+            only_recent=only_recent and not is_whole,
+            expected_count=earlier.listed_series_count,
             count_request=lambda: self._log.count("ListMetrics", self._account_id, self._region),
             pool=self._requests,
         )
@@ -286,44 +278,5 @@ class _Begun:
     due: list[Known]
 
 
-@dataclass(frozen=True)
-class _Earlier:
-    """What the ledger says of the collections before."""
-
-    load_ids: list[int]
-    data_from_at: datetime | None
-    data_until_at: datetime | None
-    daily_until_at: datetime | None  # metrics that are collected daily
-    listed_series_count: int | None  # at the last listing of everything
-
-
-def _read_earlier(partition_key: str) -> _Earlier:
-    with database.connect() as connection:
-        rows = connection.execute(
-            """
-            select
-                load_id, data_from_at, data_until_at, (statistics ->> 'daily_until_at')::timestamptz,
-                (statistics ->> 'listed_series_count')::bigint
-            from raw.loads where source_name = %s and partition_key = %s and is_current
-            """,
-            [SOURCE_NAME, partition_key],
-        ).fetchall()
-    return _Earlier(
-        [row[0] for row in rows],
-        _earliest(*(row[1] for row in rows)),
-        _latest(*(row[2] for row in rows)),
-        _latest(*(row[3] for row in rows)),
-        max((row[4] for row in rows if row[4] is not None), default=None),
-    )
-
-
 def _hour(instant: datetime) -> datetime:
     return cut_down(instant, HOUR)
-
-
-def _earliest(*instants: datetime | None) -> datetime | None:
-    return min((each for each in instants if each is not None), default=None)
-
-
-def _latest(*instants: datetime | None) -> datetime | None:
-    return max((each for each in instants if each is not None), default=None)

@@ -9,7 +9,8 @@ import psycopg
 from ingest import database, ledger
 from ingest.aws import Account, open_accounts
 from ingest.cloudwatch.catalog import read_catalog
-from ingest.cloudwatch.collection import REQUESTS_AT_ONCE, SOURCE_NAME, RegionCollector, RegionResult
+from ingest.cloudwatch.collection import REQUESTS_AT_ONCE, RegionCollector, RegionResult
+from ingest.cloudwatch.history import SOURCE_NAME
 from ingest.cloudwatch.requesting import speed_up
 from ingest.errors import IngestError
 from ingest.regions import find_regions

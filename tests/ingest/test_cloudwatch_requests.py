@@ -1,18 +1,24 @@
 """What asking costs: counted before each request, told by `--plan`, stopped at the month's cap."""
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from ingest import requests
+from ingest.cloudwatch.catalog import CatalogMetric
+from ingest.cloudwatch.discovery import count_pages
 from tests.conftest import Estate
 from tests.ingest.metrics import (
     ANALYTICS,
     PAYER,
+    PRODUCTION,
+    ROLE,
     collect,
     count_by_action,
     count_requests,
@@ -23,7 +29,7 @@ from tests.ingest.metrics import (
     read_until,
     variables_of,
 )
-from tests.simulated import Cloud, Product, sole_error
+from tests.simulated import Cloud, Product, serve, sole_error
 
 # Amazon CloudWatch pricing: $0.01 per 1,000 metrics asked for, and per 1,000 other requests.
 PRICE = Decimal("0.00001")
@@ -283,53 +289,121 @@ def test_status_tells_the_cap_of_the_loaded_bill(loaded: Estate) -> None:
 # --- the plan ------------------------------------------------------------------------------------------------------
 
 
-def read_plan(told: str) -> dict[str, tuple[int, int, Decimal]]:
-    """Calls, queries and dollars by account/region, and those of the sum."""
+def read_plan(told: str) -> dict[str, tuple[int, int, int, Decimal]]:
+    """Calls, queries, listings and dollars by account/region, and those of the sum."""
     rows = {}
     for line in told.splitlines():
-        if found := re.fullmatch(r"(\d{12}/\S+) +[\d,]+ +([\d,]+) +([\d,]+) +[\d,]+ +([\d.,]+)", line):
-            place, queries, calls, cost = (part.replace(",", "") for part in found.groups())
-            rows[place] = (int(calls), int(queries), Decimal(cost))
+        if found := re.fullmatch(r"(\d{12}/\S+) +[\d,]+ +([\d,]+) +([\d,]+) +[\d,]+ +([\d,]+) +([\d.,]+)", line):
+            place, queries, calls, listings, cost = (part.replace(",", "") for part in found.groups())
+            rows[place] = (int(calls), int(queries), int(listings), Decimal(cost))
     total = re.search(
-        r"this collection: ([\d,]+) calls for ([\d,]+) queries, at most [\d,]+ datapoints, \$([\d.]+)", told
+        r"this collection: ([\d,]+) calls for ([\d,]+) queries, at most [\d,]+ datapoints, and ([\d,]+) listings, "
+        r"\$([\d.]+)",
+        told,
     )
     assert total, told
-    calls, queries, cost = (part.replace(",", "") for part in total.groups())
-    return {**rows, "": (int(calls), int(queries), Decimal(cost))}
+    calls, queries, listings, cost = (part.replace(",", "") for part in total.groups())
+    return {**rows, "": (int(calls), int(queries), int(listings), Decimal(cost))}
 
 
-def test_the_plan_is_what_the_collection_does_and_asks_nothing(small_estate: Estate, own_cloud: Cloud) -> None:
-    product = small_estate.product.copy(f"{small_estate.product.database}_plan")
-    product = product.with_variables(**variables_of(own_cloud, "us-west-2", ANALYTICS))
-    own_cloud.router.advance(25)
+@pytest.fixture
+def whole_pages(account: Path, tmp_path: Path) -> Iterator[Cloud]:
+    """The account with as many metrics on a page as AWS puts there, and a clock that may be advanced."""
+    folder = Path(shutil.copytree(account, tmp_path / "account"))
+    with serve(folder, metrics_per_page=500, refresh=lambda _: None) as served:
+        yield served
+
+
+@pytest.mark.parametrize("hours", [1, 25])
+def test_the_plan_is_what_the_collection_does_and_asks_nothing(
+    small_estate: Estate, whole_pages: Cloud, hours: int
+) -> None:
+    """Listings too, of what is collected hourly and of everything."""
+    cloud = whole_pages
+    product = small_estate.product.copy(f"{small_estate.product.database}_plan{hours}")
+    product = product.with_variables(**variables_of(cloud, "us-west-2", ANALYTICS))
+    cloud.router.advance(hours)
     before = read_spent(product)
-    with own_cloud.noting() as noted:
-        told = product.call_at(own_cloud.present, "cloudwatch", "--plan")
+    with cloud.noting() as noted:
+        told = product.call_at(cloud.present, "cloudwatch", "--plan")
     assert (told.returncode, told.stderr) == (0, "")
     assert noted == [], "not even for credentials"
     assert read_spent(product) == before
     planned = read_plan(told.stdout)
-    with own_cloud.noting() as noted:
-        collect(product, own_cloud)
+    with cloud.noting() as noted:
+        collect(product, cloud)
     asked = read_asked(noted)
-    queries = sum(len(each.queries) for each in asked)
-    assert planned[""] == (len(asked), queries, (PRICE * queries).quantize(Decimal("0.0001")))
-    assert queries > 100
+    queries, listings = sum(len(each.queries) for each in asked), count_by_action(noted)["ListMetrics"]
+    assert planned[""] == (len(asked), queries, listings, (PRICE * (queries + listings)).quantize(Decimal("0.0001")))
+    assert queries > 40 and listings >= 4
     assert set(planned) == {"", f"{PAYER}/us-west-2", f"{ANALYTICS}/us-west-2"}
-    for place in ("calls", "queries"):
-        column = 0 if place == "calls" else 1
-        assert sum(row[column] for key, row in planned.items() if key) == planned[""][column], place
-    nothing = product.call_at(own_cloud.present + timedelta(minutes=5), "cloudwatch", "--plan")
-    assert read_plan(nothing.stdout)[""] == (0, 0, Decimal("0.0000"))
+    for column in range(3):
+        assert sum(row[column] for key, row in planned.items() if key) == planned[""][column], column
+    later = cloud.present + timedelta(minutes=5)
+    nothing = read_plan(product.call_at(later, "cloudwatch", "--plan").stdout)[""]
+    with cloud.noting() as noted:
+        collect(product, cloud, present=later)
+    assert nothing[:3] == (0, 0, count_by_action(noted)["ListMetrics"]), "new metrics are looked for all the same"
     product.drop()
 
 
+def test_a_month_is_an_hour_730_times_and_a_day_some_thirty(small_estate: Estate) -> None:
+    """Listings as collections make them: of everything once a day, of what is collected hourly in the other hours."""
+    product, present = small_estate.product, small_estate.cloud.present
+    told = product.call_at(present, "cloudwatch", "--plan").stdout
+    month = re.search(
+        r"a month of it: \$([\d.]+) \(([\d,]+) queries every hour, ([\d,]+) once a day, ([\d,]+) listings\)", told
+    )
+    assert month, told
+    cost, hourly, daily, listings = (Decimal(part.replace(",", "")) for part in month.groups())
+    hour, day = (
+        read_plan(product.call_at(present + timedelta(hours=hours), "cloudwatch", "--plan").stdout)[""]
+        for hours in (1, 25)
+    )
+    assert (hourly, daily) == (hour[1], day[1] - hour[1])
+    days = Decimal(730) / 24
+    assert listings == int(days * day[2] + (730 - days) * hour[2])
+    assert abs(cost - PRICE * (730 * hourly + days * daily + listings)) < Decimal("0.01")
+
+
+def test_every_account_and_region_is_listed_whether_or_not_anything_reports_there(small_estate: Estate) -> None:
+    """Once a day: where the last listing of everything named nothing, the hours between ask nothing."""
+    roles = ",".join(ROLE.format(account) for account in (ANALYTICS, PRODUCTION))
+    product = small_estate.product.with_variables(TIEOUT_REGIONS="us-west-2 sa-east-1", TIEOUT_ASSUME_ROLE_ARNS=roles)
+    planned = read_plan(product.call_at(small_estate.cloud.present, "cloudwatch", "--plan").stdout)
+    places = {
+        f"{account}/{region}" for account in (PAYER, ANALYTICS, PRODUCTION) for region in ("us-west-2", "sa-east-1")
+    }
+    assert set(planned) == {"", *places}
+    assert planned[f"{PRODUCTION}/sa-east-1"][:2] == (0, 0)
+    assert planned[f"{PRODUCTION}/sa-east-1"][2] >= 10, "a listing a namespace at least"
+    assert planned[""][2] == sum(row[2] for key, row in planned.items() if key)
+
+
+def test_pages_are_counted_from_what_is_known() -> None:
+    metrics = [
+        CatalogMetric("AWS/Lambda", name, frozenset({"FunctionName"}), ("FunctionName",), ("Sum",))
+        for name in ("Invocations", "Errors")
+    ]
+    known = {("AWS/Lambda", "Invocations"): 501, ("AWS/Lambda", "Errors"): 500, ("AWS/EC2", "CPUUtilization"): 9999}
+    assert count_pages(metrics, None, known) == 2 + 1, "a listing a metric"
+    assert count_pages(metrics, 10, known) == 3, "one listing of the namespace"
+    assert count_pages(metrics, None, {}) == 2
+    assert count_pages([], None, known) == 0
+
+
 def test_a_plan_that_the_cap_would_stop_says_so(small_estate: Estate) -> None:
-    product = small_estate.product.with_variables(**cap_at(read_spent(small_estate.product) + PRICE))
+    """Listings too: to the last of them it may pass."""
     later = small_estate.cloud.present + timedelta(hours=1)
-    told = product.call_at(later, "cloudwatch", "--plan").stdout
-    assert re.search(rf"of a cap of \$[\d.]+ \({CAP}\)", told)
-    assert told.splitlines()[-1] == "this collection would be stopped at the cap"
+    spent = read_spent(small_estate.product)
+    _, queries, listings, _ = read_plan(small_estate.product.call_at(later, "cloudwatch", "--plan").stdout)[""]
+    assert listings >= 2
+    stopped = "this collection would be stopped at the cap"
+    for missing in (PRICE, Decimal(0)):
+        product = small_estate.product.with_variables(**cap_at(spent + PRICE * (queries + listings) - missing))
+        told = product.call_at(later, "cloudwatch", "--plan").stdout
+        assert re.search(rf"of a cap of \$[\d.]+ \({CAP}\)", told)
+        assert (stopped in told.splitlines()) == bool(missing), told
 
 
 def test_before_the_first_collection_the_plan_is_made_from_the_bill(loaded: Estate) -> None:
@@ -343,13 +417,13 @@ def test_before_the_first_collection_the_plan_is_made_from_the_bill(loaded: Esta
     with loaded.cloud.noting() as noted:
         told = product.call_at(loaded.cloud.present, "cloudwatch", "--plan")
     assert (told.returncode, noted) == (0, [])
-    calls, queries, cost = read_plan(told.stdout)[""]
+    calls, queries, listings, cost = read_plan(told.stdout)[""]
     ((asked, units),) = loaded.product.query(
         "select sum(request_count), sum(billed_unit_count) from raw.api_requests where operation = 'GetMetricData'"
     )
     assert asked <= calls <= 4 * asked
     assert units <= queries <= 4 * units
-    assert cost == (PRICE * queries).quantize(Decimal("0.0001"))
+    assert cost == (PRICE * (queries + listings)).quantize(Decimal("0.0001"))
     assert (
         "of its metrics were never collected: resources of the newest bill times the catalogue's metrics" in told.stdout
     )
