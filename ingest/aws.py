@@ -117,6 +117,15 @@ def explained(place: str) -> Iterator[None]:
         raise IngestError(f"{place}: {' '.join(str(error).split())}") from error
 
 
+def is_about_content(error: IngestError) -> bool:
+    """Whether AWS refused a request for what stands in it: a part of it alone may be accepted."""
+    cause = error.__cause__
+    if not isinstance(cause, ClientError):
+        return False
+    code = str(cause.response.get("Error", {}).get("Code", ""))
+    return code.startswith(("Validation", "InvalidParameter", "MissingParameter", "MissingRequiredParameter"))
+
+
 def _remedy(code: str) -> str:
     if code in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}:
         return "; grant the actions of docs/iam-policy.json"

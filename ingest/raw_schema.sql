@@ -323,7 +323,10 @@ create table if not exists raw.cloudwatch_series (
     resource_id text not null,              -- the value of the dimension that names the resource
     first_seen_at timestamptz not null default clock_timestamp(),
     last_seen_at timestamptz not null default clock_timestamp(), -- last listed by ListMetrics
-    collected_until_at timestamptz          -- datapoints before this instant have been asked for, in full
+    collected_until_at timestamptz,         -- datapoints before this instant have been asked for, in full
+    held_back_since_at timestamptz,         -- since when it is asked for in vain; null: its last answer came whole
+    held_back_reason text,                  -- CloudWatch's word for why
+    refused_at timestamptz                  -- when its queries were last refused as invalid: asked for alone, once a day
 );
 do $$
 begin
@@ -338,6 +341,16 @@ begin
         alter table raw.cloudwatch_series alter column dimension_names set not null;
         alter table raw.cloudwatch_series drop constraint
             cloudwatch_series_account_id_region_namespace_metric_name_d_key;
+    end if;
+end
+$$;
+do $$
+begin
+    if not exists (
+        select from pg_attribute where attrelid = 'raw.cloudwatch_series'::regclass and attname = 'held_back_since_at'
+    ) then
+        alter table raw.cloudwatch_series
+            add column held_back_since_at timestamptz, add column held_back_reason text, add column refused_at timestamptz;
     end if;
 end
 $$;

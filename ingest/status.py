@@ -35,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
     for load in loads:
         if load["statistics"].get("is_capped"):
             print(f"capped: {load['partition_key']}: {_describe_capped(load['statistics'])}")
+        if load["statistics"].get("held_back_finding"):
+            print(f"held back: {load['partition_key']}: {load['statistics']['held_back_finding']}")
     if budget is not None:
         print(f"requests this month: {describe_budget(budget)}")
     for each in under_way:

@@ -15,8 +15,16 @@ from ingest.cloudwatch.catalog import DAY, FINE, HOUR, CatalogMetric
 from ingest.cloudwatch.discovery import Discovered, discover_series
 from ingest.cloudwatch.history import SOURCE_NAME, Earlier, earliest, latest, read_earlier
 from ingest.cloudwatch.planning import Call, Known, Query, cut_down, list_due, list_windows, plan_calls
-from ingest.cloudwatch.requesting import Answer, request_points
-from ingest.cloudwatch.storing import drop_old_fine_rows, mark_collected, remove_leftovers, store_rows, store_series
+from ingest.cloudwatch.requesting import Answer, Refusals, request_points
+from ingest.cloudwatch.storing import (
+    drop_old_fine_rows,
+    find_held_back,
+    mark_collected,
+    mark_held_back,
+    remove_leftovers,
+    store_rows,
+    store_series,
+)
 from ingest.errors import IngestError
 from ingest.requests import CapReached, RequestLog
 
@@ -26,6 +34,8 @@ REQUESTS_AT_ONCE = 8
 _BATCH_DATAPOINTS = 1_000_000
 # Calls are planned for so many series together; a first collection of a large account has ten times as many.
 _SERIES_AT_ONCE = 50_000
+# Fewer metrics than these, or than a tenth of a region's, are held back by themselves; more are a region's bad day.
+_FEW = 10
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +48,7 @@ class RegionResult:
     datapoint_count: int = 0  # values received
     request_count: int = 0
     error: str = ""
+    warning: str = ""  # what is missing all the same
 
 
 @dataclass
@@ -49,7 +60,7 @@ class _Progress:
     row_count: int = 0
     not_a_number_count: int = 0
     done_count: int = 0
-    incomplete: dict[int, str] = field(default_factory=dict)  # series_id -> CloudWatch's word
+    held_back: dict[int, str] = field(default_factory=dict)  # series_id -> CloudWatch's word for why
     stopped: str = ""  # why it ended before its end
     first_at: datetime | None = None  # begin of the earliest window
 
@@ -73,6 +84,7 @@ class RegionCollector:
         self._log = log
         self._requests = requests
         self._partition_key = f"{account.account_id}/{region}"
+        self._refusals = Refusals()
 
     def collect(self, present: datetime, reread: timedelta | None) -> RegionResult:
         """Bring what is due up to the last whole hour.
@@ -117,7 +129,7 @@ class RegionCollector:
     def _finish(self, begun: "_Begun", earlier: Earlier, progress: "_Progress", *, is_whole: bool) -> RegionResult:
         """Write the ledger's row; after a collection of everything drop what isn't kept."""
         load, until = begun.load, earlier.daily_until_at
-        error = self._describe_failure(progress)
+        error = self._describe_failure(progress, begun.series_count)
         load.row_count = progress.row_count
         load.request_count = self._log.request_count(self._account_id, self._region)
         load.data_from_at = earliest(earlier.data_from_at, progress.first_at)
@@ -125,17 +137,20 @@ class RegionCollector:
         if not error:
             load.data_until_at = latest(earlier.data_until_at, begun.end_at if load.data_from_at else None)
             until = latest(until, begun.end_at if is_whole else None)
-        load.statistics = {
-            "series_count": begun.series_count,
-            "listed_series_count": begun.series_count if is_whole else earlier.listed_series_count,
-            "due_series_count": progress.due_count,
-            "collected_series_count": progress.done_count,
-            "datapoint_count": progress.datapoint_count,
-            "not_a_number_count": progress.not_a_number_count,
-            "daily_until_at": until.isoformat() if until else None,
-            "is_capped": progress.stopped != "",
-        }
         with bulk.open_load() as (connection, cursor):
+            held_back = find_held_back(cursor, self._account_id, self._region, begun.end_at)
+            load.statistics = {
+                "series_count": begun.series_count,
+                "listed_series_count": begun.series_count if is_whole else earlier.listed_series_count,
+                "due_series_count": progress.due_count,
+                "collected_series_count": progress.done_count,
+                "held_back_series_count": held_back.count,
+                "held_back_finding": held_back.describe(),
+                "datapoint_count": progress.datapoint_count,
+                "not_a_number_count": progress.not_a_number_count,
+                "daily_until_at": until.isoformat() if until else None,
+                "is_capped": progress.stopped != "",
+            }
             if is_whole:
                 drop_old_fine_rows(cursor, self._account_id, self._region, self._catalog, begun.end_at)
             ledger.retire_loads(cursor, earlier.load_ids)
@@ -146,7 +161,8 @@ class RegionCollector:
             connection.commit()
         told = (self._partition_key, begun.series_count, f"{progress.datapoint_count:,}", load.request_count)
         _log.info("%s: %d series, %s datapoints, %d calls", *told)
-        return RegionResult(*told[:2], progress.datapoint_count, load.request_count, error)
+        warning = f"CloudWatch {self._account_id} {self._region}: {held_back.describe()}" if held_back.count else ""
+        return RegionResult(*told[:2], progress.datapoint_count, load.request_count, error, warning)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -193,7 +209,9 @@ class RegionCollector:
             for query in call.queries:
                 left[query.known.series_id] = left.get(query.known.series_id, 0) + 1
                 until[query.known.series_id] = query.known.collected_until_at
-        answers = request_points(self._client, calls, self._requests, self._count, REQUESTS_AT_ONCE)
+        answers = request_points(
+            self._client, calls, self._requests, self._count, REQUESTS_AT_ONCE, refusals=self._refusals
+        )
         batch = _Batch(left)
         failure: IngestError | None = None
         with bulk.open_load() as (connection, cursor):
@@ -213,15 +231,16 @@ class RegionCollector:
         if failure is not None:
             raise failure
 
-    def _describe_failure(self, progress: _Progress) -> str:
+    def _describe_failure(self, progress: _Progress, series_count: int) -> str:
+        """Why the region ends where it ended before; nothing where single metrics alone are held back."""
         place = f"CloudWatch {self._account_id} {self._region}"
         if progress.stopped and not progress.due_count:
             return f"{place}: {progress.stopped}"
         if progress.stopped:
             return f"{place}: {progress.done_count} of {progress.due_count} metrics collected, then {progress.stopped}"
-        if progress.incomplete:
-            words = ", ".join(sorted(set(progress.incomplete.values())))
-            whole_count = progress.due_count - len(progress.incomplete)
+        if progress.held_back and len(progress.held_back) >= min(series_count, max(_FEW, series_count // 10)):
+            words = ", ".join(sorted(set(progress.held_back.values())))
+            whole_count = progress.due_count - len(progress.held_back)
             return f"{place}: only {whole_count} of {progress.due_count} metrics came whole ({words}); run again"
         return ""
 
@@ -237,12 +256,15 @@ class _Batch:
         self._left = left  # queries of a series that aren't answered yet
         self._waiting: dict[int, list[Any]] = {}
         self._done: list[int] = []
+        self._held_back: dict[int, str] = {}
+        self._refused: set[int] = set()
 
     def add(self, answer: Answer, progress: _Progress) -> None:
         """Take an answer; a series whose last query it answers is done."""
         progress.not_a_number_count += answer.dropped_count
-        for query, word in answer.incomplete.items():
-            progress.incomplete[query.known.series_id] = word
+        for query, word in (answer.incomplete | answer.refused).items():
+            self._held_back[query.known.series_id] = word
+        self._refused.update(query.known.series_id for query in answer.refused)
         for points in answer.points:
             series_id = points.query.known.series_id
             self._waiting.setdefault(series_id, []).append(points)
@@ -262,6 +284,10 @@ class _Batch:
             progress.row_count += store_rows(cursor, rows, limits)
         if done:
             mark_collected(cursor, done, end_at)
+        if self._held_back:
+            mark_held_back(cursor, self._held_back, self._refused, end_at)
+            progress.held_back |= self._held_back
+            self._held_back = {}
         count = sum(len(points.values) for points in answers)
         progress.done_count += len(done)
         progress.datapoint_count += count
