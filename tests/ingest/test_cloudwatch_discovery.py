@@ -345,6 +345,68 @@ def test_rows_of_an_earlier_version_stay_and_a_collection_goes_on_from_there(
     assert product.query("select to_regclass('raw.earlier_datapoints')") == [(None,)]
 
 
+@pytest.mark.parametrize(
+    ("namespace", "name", "dimensions"),
+    [
+        *(
+            ("AWS/RDS", name, dimensions)
+            for name in ("VolumeBytesUsed", "VolumeReadIOPs", "VolumeWriteIOPs")
+            for dimensions in (
+                {"DBClusterIdentifier": "books"},
+                {"DbClusterIdentifier": "books"},
+                {"DBClusterIdentifier": "books", "EngineName": "aurora"},
+                {"DbClusterIdentifier": "books", "EngineName": "aurora"},
+            )
+        ),
+        *(
+            ("LambdaInsights", name, dimensions)
+            for name in ("memory_utilization", "used_memory_max", "total_memory", "init_duration")
+            for dimensions in ({"function_name": "books"}, {"function_name": "books", "version": "$LATEST"})
+        ),
+    ],
+)
+def test_a_metric_is_found_under_each_of_its_sets_of_dimensions(
+    namespace: str, name: str, dimensions: dict[str, str]
+) -> None:
+    """AWS spells an Aurora cluster's in two ways, and sends Lambda Insights' by version too."""
+
+    class Client:
+        def list_metrics(self, **_: str) -> dict[str, Any]:
+            pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+            return {"Metrics": [{"Namespace": namespace, "MetricName": name, "Dimensions": pairs}]}
+
+    metrics = [each for each in read_catalog() if (each.namespace, each.metric_name) == (namespace, name)]
+    with ThreadPoolExecutor(1) as pool:
+        (found,) = discover_series(
+            Client(),
+            "1",
+            "r",
+            metrics,
+            only_recent=False,
+            expected_count=None,
+            count_request=lambda: None,
+            pool=pool,
+        ).series
+    assert (found.resource_id, dict(found.dimensions)) == ("books", dimensions), "asked for as it was listed"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "metric_name", "meaning"),
+    [
+        pytest.param("AWS/NATGateway", "BytesOutToDestination", "unknown", id="sends-zeros"),
+        pytest.param("AWS/NATGateway", "ActiveConnectionCount", "unknown", id="a-zero-says-so"),
+        pytest.param("AWS/ApplicationELB", "ConsumedLCUs", "unknown", id="always-reported"),
+        pytest.param("AWS/ApplicationELB", "RequestCount", "zero", id="where-nonzero"),
+    ],
+)
+def test_silence_means_zero_only_where_aws_sends_nothing_for_it(namespace: str, metric_name: str, meaning: str) -> None:
+    with (CHECKOUT / "seeds" / "metric_catalog.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["namespace"] == namespace]
+    assert {row["absence_means"] for row in rows if row["metric_name"] == metric_name} == {meaning}
+    if namespace == "AWS/NATGateway":
+        assert {row["absence_means"] for row in rows} == {"unknown"}
+
+
 def test_dimensions_that_are_spelled_alike_are_one_series() -> None:
     """Anybody may send values that hold `,Name=`: they must not keep the rest of the region from being collected."""
     names = frozenset({"device", "fstype"})
