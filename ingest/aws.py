@@ -121,6 +121,16 @@ class _Given(CredentialProvider):  # type: ignore[misc]  # botocore has no types
         return self._credentials
 
 
+def list_regions() -> set[str]:
+    """The regions of all of AWS's partitions, as boto3 knows them; AWS isn't asked."""
+    session = get_session()
+    return {
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("ec2", partition)
+    }
+
+
 @contextmanager
 def explained(place: str) -> Iterator[None]:
     """Turn boto3's errors into one IngestError that names the place and the remedy.

@@ -180,18 +180,21 @@ class RequestLog:
         self.budget = read_budget(connection, now)
         self._now = now
         self._spent = self.budget.spent_usd
+        self._is_stopped = False
 
     def count(self, operation: str, account_id: str, region: str, units: int = 1) -> None:
         """Write one request down.
 
         Raises:
-            CapReached: it would pass the month's cap; nothing is written.
+            CapReached: it would pass the month's cap, or an earlier one of this run would have: what is small enough to
+                fit yet would be asked in vain. Nothing is written.
         """
         cost = self._prices[operation].usd_per_unit * units
         with self._lock:
             self._spent = read_spent(self._connection, self._now)  # others may be asking too
             limit = self.budget.limit_of(self._source_name)
-            if self._spent + cost > limit:
+            self._is_stopped = self._is_stopped or self._spent + cost > limit
+            if self._is_stopped:
                 kept = self.budget.cap_usd - limit
                 raise CapReached(
                     f"stopped at this month's cap of {show_usd(self.budget.cap_usd)} for requests "

@@ -50,6 +50,10 @@ def _read_budget() -> Budget:
 
 
 def _describe_capped(statistics: Row) -> str:
+    if not statistics["due_series_count"]:
+        return (
+            "stopped at the month's cap for requests before its metrics were listed; what was collected before stands"
+        )
     return (
         f"{statistics['collected_series_count']:,} of {statistics['due_series_count']:,} metrics were collected before "
         "the month's cap for requests; the others end earlier"
@@ -85,12 +89,12 @@ def _to_text(value: object) -> str:
 
 
 def _format_table(loads: Sequence[Row]) -> list[str]:
-    header = ("source", "partition", "rows", "data from", "data until", "state", "cost", "before", "loaded at")
+    header = ("source", "partition", "rows loaded", "data from", "data until", "state", "cost", "before", "loaded at")
     rows = [
         (
             load["source_name"],
             load["partition_key"],
-            f"{load['row_count']:,}",
+            f"{load['total_row_count']:,}",
             _minute(load["data_from_at"]),
             _minute(load["data_until_at"]),
             load["period_state"] or "",

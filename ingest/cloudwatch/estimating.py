@@ -16,7 +16,7 @@ from ingest.cloudwatch.discovery import Series, count_pages
 from ingest.cloudwatch.history import SOURCE_NAME, Earlier, read_earlier
 from ingest.cloudwatch.planning import Call, Known, cut_down, list_due, plan_calls
 from ingest.errors import IngestError
-from ingest.regions import find_regions
+from ingest.regions import find_regions, refuse_unknown
 from ingest.requests import Price, describe_budget, read_budget, read_prices, show_usd
 
 _RESOURCE_TYPES = Path(__file__).parents[2] / "seeds" / "resource_types.csv"
@@ -45,7 +45,7 @@ def describe_plan(
     """Lines for the terminal.
 
     Raises:
-        IngestError: no database, a broken seed, or nothing known to plan from.
+        IngestError: no database, a broken seed, a region that isn't one, or nothing known to plan from.
     """
     ledger.create_raw_schema()
     present = now or datetime.now(UTC)
@@ -54,8 +54,9 @@ def describe_plan(
     known = _read_known(catalog)
     guessed = _guess_series(catalog, known)
     chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split()
+    refuse_unknown(chosen)
     series = [each for each in [*known, *guessed] if not chosen or each.series.region in chosen]
-    if not series:
+    if not known and not guessed:
         raise IngestError(
             "no resource is known to plan for; load a bill first (`python -m ingest cur --source …`), its resource ids "
             "tell what CloudWatch will have to say"

@@ -129,6 +129,27 @@ def test_a_cap_may_be_reached_while_listing(functions: Product, cloud: Cloud) ->
     assert f"CloudWatch {PAYER} us-west-2: stopped at this month's cap of $0.0002 " in line
     assert count_by_action(noted) == {"ListMetrics": 10}
     assert read_spent(functions) == Decimal("0.0001")
+    told = functions.call_at(cloud.present, "status").stdout
+    assert f"capped: {PAYER}/us-west-2: stopped at the month's cap for requests before its metrics were listed" in told
+
+
+def test_nothing_is_asked_once_the_cap_is_met_however_small(
+    functions: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing costs a hundred-thousandth of a dollar: other regions would go on with those and be told nothing."""
+    functions.call("cloudwatch", "--plan")  # makes the schema
+    monkeypatch.setenv(CAP, str(2 * 100 * PRICE))
+    with functions.connect(autocommit=True) as connection:
+        log = requests.RequestLog(connection, "cloudwatch", datetime.fromisoformat("2026-11-23T00:00Z"))
+        log.count("ListMetrics", "1", "a")
+        for ask in (
+            lambda: log.count_metrics("1", "a", [1] * 100),
+            lambda: log.count("ListMetrics", "1", "b"),
+            lambda: log.count_metrics("2", "c", [1]),
+        ):
+            with pytest.raises(requests.CapReached, match="stopped at this month's cap"):
+                ask()
+    assert functions.query("select region, request_count from raw.api_requests") == [("a", 1)]
 
 
 def test_a_cap_met_while_listing_marks_what_was_collected_before(functions: Product, cloud: Cloud) -> None:
@@ -429,7 +450,20 @@ def test_before_the_first_collection_the_plan_is_made_from_the_bill(loaded: Esta
     )
     one = product.call_at(loaded.cloud.present, "cloudwatch", "--plan", "--region", "us-west-2").stdout
     assert {place.partition("/")[2] for place in read_plan(one) if place} == {"us-west-2"}
+    empty = read_plan(product.call_at(loaded.cloud.present, "cloudwatch", "--plan", "--region", "ap-south-1").stdout)
+    assert empty[""][:2] == (0, 0) and empty[""][2] > 0, "nothing is known there, and that it is so costs a listing"
     product.drop()
+
+
+@pytest.mark.parametrize("arguments", [["--plan"], []])
+def test_a_region_that_is_none_is_one_error(loaded: Estate, arguments: list[str]) -> None:
+    with loaded.cloud.noting() as noted:
+        line = sole_error(loaded.product.call("cloudwatch", *arguments, "--region", "us-west-2", "--region", "mars-1"))
+    assert line.startswith("error: mars-1 is none of AWS's regions; set --region, or TIEOUT_REGIONS, to such as ")
+    assert "eu-west-1, us-east-1" in line
+    assert noted == []
+    named = loaded.product.with_variables(TIEOUT_REGIONS="mars-1")
+    assert sole_error(named.call("cloudwatch", *arguments)) == line
 
 
 def test_nothing_to_plan_from(product: Product) -> None:
