@@ -40,12 +40,21 @@ def create_raw_schema() -> None:
     """Make or complete the raw schema.
 
     Raises:
-        IngestError: the database can't be reached.
+        IngestError: the database can't be reached, or somebody's own view stands on a table of an earlier version that is
+            to be replaced; everything is as it was.
     """
     with connect() as connection:
         # Two syncs that start together on a new database must not both create the tables.
         connection.execute("select pg_advisory_xact_lock(hashtextextended('tieout raw schema', 0))")
-        connection.execute(_SCHEMA.read_text().encode())
+        try:
+            connection.execute(_SCHEMA.read_text().encode())
+        except psycopg.errors.DependentObjectsStillExist as error:
+            told = ", ".join((error.diag.message_detail or str(error)).splitlines())
+            raise IngestError(
+                f"{describe_server()} is of an earlier version, and tables of it are to be replaced that something of "
+                f"your own stands on ({told}): keep its definition (pg_get_viewdef), drop it, run this command again, "
+                "and create it anew; nothing is changed yet"
+            ) from error
 
 
 def lock_partition(cursor: Any, source_name: str, partition_key: str) -> None:

@@ -35,7 +35,7 @@ from tests.ingest.metrics import (
     read_seed,
     variables_of,
 )
-from tests.simulated import Cloud, Product
+from tests.simulated import Cloud, Product, sole_error
 
 Known = tuple[str, str, str, str, str, str]  # the key, and the resource
 
@@ -316,7 +316,25 @@ def test_rows_of_an_earlier_version_stay_and_a_collection_goes_on_from_there(
         """,
         "select setval(pg_get_serial_sequence('raw.cloudwatch_series', 'series_id'), 1000)",
         "update raw.loads set statistics = '{}' where source_name = 'cloudwatch'",
+        # dbt's, and an analyst's: of the table, and of dbt's.
+        "create schema staging",
+        "create view staging.stg_cloudwatch__datapoints as select * from raw.cloudwatch_datapoints",
+        "create schema reporting",
+        "create view reporting.points as select series_id from raw.cloudwatch_datapoints",
+        "create view reporting.more as select series_id from staging.stg_cloudwatch__datapoints",
     )
+    standing = "select count(*) from pg_views where viewname in ('stg_cloudwatch__datapoints', 'points', 'more')"
+    for view, told in (
+        ("more", "view reporting.more depends on view staging.stg_cloudwatch__datapoints"),
+        ("points", "view reporting.points depends on table raw.cloudwatch_datapoints"),
+    ):
+        count, tables = product.query(standing), product.query("select count(*) from raw.cloudwatch_datapoints")
+        line = sole_error(product.call_at(own_cloud.present, "cloudwatch", "--plan"))
+        assert told in line
+        assert "keep its definition (pg_get_viewdef), drop it, run this command again, and create it anew" in line
+        assert product.query(standing) == count, "nobody's view is dropped silently, nor dbt's for nothing"
+        assert product.query("select count(*) from raw.cloudwatch_datapoints") == tables
+        product.change(f"drop view reporting.{view}")
     for _ in range(2):
         told = product.call_at(own_cloud.present, "cloudwatch", "--plan")  # makes the schema, twice
         assert told.returncode == 0, told.stderr
@@ -343,6 +361,7 @@ def test_rows_of_an_earlier_version_stay_and_a_collection_goes_on_from_there(
             second: pytest.approx(point, rel=1e-12) for second, point in lately.items()
         }
     assert product.query("select to_regclass('raw.earlier_datapoints')") == [(None,)]
+    assert product.query(standing) == [(0,)], "dbt makes its own again"
 
 
 @pytest.mark.parametrize(

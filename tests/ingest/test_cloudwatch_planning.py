@@ -132,6 +132,14 @@ def test_windows(each: CatalogMetric, until: datetime | None, expected: list[tup
     assert [(period, window.start_at, window.end_at) for period, window in windows] == expected
 
 
+def test_two_weeks_read_again_are_two_weeks_of_five_minutes_of_what_rightsizing_judges() -> None:
+    """How a database of an earlier version, which knew hours alone, gets them: `--reread-hours 336`."""
+    until, weeks = END - timedelta(hours=1), timedelta(hours=336)
+    cpu, other = (list(list_windows(known(each, until), END, weeks)) for each in (CPU, HOURLY))
+    assert cpu == [(FINE, Window(until - weeks, END))]
+    assert other == [(HOUR, Window(until - weeks, END - days(3))), (FINE, Window(END - days(3), END))]
+
+
 METRICS = st.one_of(
     st.just(STORAGE),
     st.builds(
