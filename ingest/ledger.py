@@ -40,8 +40,8 @@ def create_raw_schema() -> None:
     """Make or complete the raw schema.
 
     Raises:
-        IngestError: the database can't be reached, or somebody's own view stands on a table of an earlier version that is
-            to be replaced; everything is as it was.
+        IngestError: the database can't be reached, or somebody's own view stands on a table that is to be replaced;
+            everything is as it was.
     """
     with connect() as connection:
         # Two syncs that start together on a new database must not both create the tables.

@@ -34,7 +34,7 @@ REQUESTS_AT_ONCE = 8
 _BATCH_DATAPOINTS = 1_000_000
 # Calls are planned for so many series together; a first collection of a large account has ten times as many.
 _SERIES_AT_ONCE = 50_000
-# Fewer metrics than these, or than a tenth of a region's, are held back by themselves; more are a region's bad day.
+# Fewer metrics than these, or than a tenth of a region's, are held back by themselves; more at once are its bad day.
 _FEW = 10
 _log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class RegionCollector:
     def _finish(self, begun: "_Begun", earlier: Earlier, progress: "_Progress", *, is_whole: bool) -> RegionResult:
         """Write the ledger's row; after a collection of everything drop what isn't kept."""
         load, until = begun.load, earlier.daily_until_at
-        error = self._describe_failure(progress, begun.series_count)
+        error = self._describe_failure(progress, begun)
         load.row_count = progress.row_count
         load.request_count = self._log.request_count(self._account_id, self._region)
         load.data_from_at = earliest(earlier.data_from_at, progress.first_at)
@@ -231,18 +231,24 @@ class RegionCollector:
         if failure is not None:
             raise failure
 
-    def _describe_failure(self, progress: _Progress, series_count: int) -> str:
+    def _describe_failure(self, progress: _Progress, begun: "_Begun") -> str:
         """Why the region ends where it ended before; nothing where single metrics alone are held back."""
         place = f"CloudWatch {self._account_id} {self._region}"
         if progress.stopped and not progress.due_count:
             return f"{place}: {progress.stopped}"
         if progress.stopped:
             return f"{place}: {progress.done_count} of {progress.due_count} metrics collected, then {progress.stopped}"
-        if progress.held_back and len(progress.held_back) >= min(series_count, max(_FEW, series_count // 10)):
+        if progress.held_back and self._is_bad_day(progress, begun):
             words = ", ".join(sorted(set(progress.held_back.values())))
             whole_count = progress.due_count - len(progress.held_back)
             return f"{place}: only {whole_count} of {progress.due_count} metrics came whole ({words}); run again"
         return ""
+
+    def _is_bad_day(self, progress: _Progress, begun: "_Begun") -> bool:
+        """Whether nothing of the region comes whole, or much that came before."""
+        already = {each.series_id for each in begun.due if each.is_held_back}
+        new_count = len(progress.held_back.keys() - already)
+        return len(progress.held_back) >= begun.series_count or new_count >= max(_FEW, begun.series_count // 10)
 
 
 class _Batch:

@@ -232,7 +232,7 @@ def test_what_comes_whole_when_asked_again_is_whole(
     assert read_digests(functions) == read_digests(undisturbed)
 
 
-def read_reach(product: Product) -> tuple[datetime, datetime]:
+def read_reach(product: Product) -> tuple[datetime | None, datetime | None]:
     """How far the region is collected, and its daily metrics."""
     ((until, daily),) = product.query(
         "select data_until_at, (statistics ->> 'daily_until_at')::timestamptz from raw.loads where is_current"
@@ -255,22 +255,22 @@ def test_a_metric_that_never_comes_whole_holds_back_itself_alone(
     """Exit code 0, a warning that names it, the region goes on; it is asked for again until it comes."""
     product = functions.with_variables(**variables_of(own_cloud, "us-west-2"))
     begun = own_cloud.present
-    spoiling = Spoiling(status, "Duration")
+    spoiling = Spoiling(status, "Errors")
     whole = read_digests(undisturbed)
     with answering(own_cloud, spoiling.decide):
         line = warning_of(product.call_at(begun, "cloudwatch"))
         assert f"warning: CloudWatch {PAYER} us-west-2: 1 metric is asked for in vain since 2026-11-23 00:00" in line
-        assert "(AWS/Lambda Duration of FunctionName=" in line and f": {status}); it is asked for again" in line
-        assert read_digests(product) == {key: told for key, told in whole.items() if key[3] != "Duration"}
-        assert {key[3]: end for key, end in read_until(product).items() if end is None} == {"Duration": None}
+        assert "(AWS/Lambda Errors of FunctionName=" in line and f": {status}); it is asked for again" in line
+        assert read_digests(product) == {key: told for key, told in whole.items() if key[3] != "Errors"}
+        assert {key[3]: end for key, end in read_until(product).items() if end is None} == {"Errors": None}
         assert read_reach(product) == (begun, begun)
         assert f"held back: {PAYER}/us-west-2: 1 metric is asked for in vain" in product.call("status").stdout
-
-        own_cloud.router.advance(1)
-        with own_cloud.noting() as requests:
-            assert "1 metric is asked for in vain since 2026-11-23 00:00" in warning_of(
-                product.call_at(own_cloud.present, "cloudwatch")
-            )
+    own_cloud.router.advance(1)
+    struck = spoiling.struck
+    with answering(own_cloud, spoiling.decide), own_cloud.noting() as requests:
+        line = warning_of(product.call_at(own_cloud.present, "cloudwatch"))
+    assert "1 metric is asked for in vain since 2026-11-23 00:00" in line
+    assert spoiling.struck > struck, "it is asked for again"
     listings = [request for request in requests if is_for(request, "ListMetrics")]
     assert listings and all(b"RecentlyActive" in request.body for request in listings), "no listing of everything"
     assert {query[1] for each in read_asked(requests) for query in each.queries} == {
@@ -284,7 +284,7 @@ def test_a_metric_that_never_comes_whole_holds_back_itself_alone(
     assert set(read_until(product).values()) == {own_cloud.present}
     assert "held back:" not in product.call("status").stdout
     assert product.query("select count(*) from raw.cloudwatch_series where held_back_reason is not null") == [(0,)]
-    (metric,) = [each for each in list_catalogued(own_cloud, FUNCTIONS) if each.name == "Duration"]
+    (metric,) = [each for each in list_catalogued(own_cloud, FUNCTIONS) if each.name == "Errors"]
     first = int((begun - timedelta(days=20)).timestamp())
     stored = read_points(product, key_of(metric), HOUR)
     assert {second for second in stored if second >= first} == set(
@@ -310,6 +310,23 @@ def test_a_region_of_which_nothing_comes_whole_is_held_back(functions: Product, 
     assert read_reach(functions) == (None, None)
     collect(functions, cloud)
     assert read_reach(functions) == (cloud.present, cloud.present)
+
+
+@pytest.mark.usefixtures("_in_no_time")
+def test_many_at_once_are_an_error_and_the_same_ones_later_a_warning(
+    functions: Product, own_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten, or a tenth, say that the region has a bad day; here one of five."""
+    monkeypatch.setattr("ingest.cloudwatch.collection._FEW", 1)
+    product = functions.with_variables(**variables_of(own_cloud, "us-west-2"))
+    with answering(own_cloud, Spoiling("Forbidden", "Errors").decide):
+        line = sole_error(product.call_at(own_cloud.present, "cloudwatch"))
+        assert "only 4 of 5 metrics came whole (Forbidden); run again" in line
+        assert read_reach(product) == (None, None)
+    own_cloud.router.advance(1)
+    with answering(own_cloud, Spoiling("Forbidden", "Errors").decide):
+        assert "1 metric is asked for in vain" in warning_of(product.call_at(own_cloud.present, "cloudwatch"))
+        assert read_reach(product) == (own_cloud.present, own_cloud.present)
 
 
 def test_a_metric_that_cloudwatch_takes_for_invalid_is_left_out_and_named(
