@@ -63,6 +63,9 @@ def load_cloudwatch(reread_hours: int | None = None) -> list[Row]:
 
     with _alone("CloudWatch"):
         results = collect_metrics(reread=None if reread_hours is None else timedelta(hours=reread_hours))
+    for each in results:
+        if each.warning:
+            get_run_logger().warning("%s", each.warning)
     return _tell(results, lambda each: {"outcome": "loaded", "rows": each.datapoint_count})
 
 

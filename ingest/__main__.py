@@ -125,6 +125,8 @@ def _run_cloudwatch(options: argparse.Namespace) -> int:
     for result in results:
         if not result.error:
             print(f"{result.partition_key}: {result.series_count} series, {result.datapoint_count:,} datapoints")
+        if result.warning:
+            print(f"warning: {result.warning}", file=sys.stderr)
     return _report_failures([result.error for result in results if result.error])
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.session import get_session
 
 from ingest.errors import IngestError
 
@@ -86,16 +88,47 @@ def open_accounts() -> tuple[list[Account], dict[str, str]]:
 
 
 def _assume_role(session: Any, role_arn: str) -> Any:
-    """A session of the role, whose credentials last an hour: a longer run ends there, and goes on when run again."""
+    """A session of the role. AWS gives its credentials an hour; a longer run renews them a quarter of one before."""
+    # Made once: whichever thread signs a request when it is time renews, and sessions are not for several threads.
+    tokens = session.client("sts", config=_CONFIG)
+
+    def renew() -> dict[str, str]:
+        credentials = tokens.assume_role(RoleArn=role_arn, RoleSessionName="tieout")["Credentials"]
+        return {
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
+        }
+
     with explained(f"role {role_arn}"):
-        answer = session.client("sts", config=_CONFIG).assume_role(RoleArn=role_arn, RoleSessionName="tieout")
-    credentials = answer["Credentials"]
-    return boto3.Session(
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-        region_name=session.region_name,
-    )
+        credentials = RefreshableCredentials.create_from_metadata(renew(), renew, method="assume-role")
+    own = get_session()
+    own.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
+    return boto3.Session(botocore_session=own, region_name=session.region_name)
+
+
+class _Given(CredentialProvider):  # type: ignore[misc]  # botocore has no types of its own
+    """A botocore provider of credentials that are there already."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, credentials: Any):
+        super().__init__()
+        self._credentials = credentials
+
+    def load(self) -> Any:
+        return self._credentials
+
+
+def list_regions() -> set[str]:
+    """The regions of all of AWS's partitions, as boto3 knows them; AWS isn't asked."""
+    session = get_session()
+    return {
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("ec2", partition)
+    }
 
 
 @contextmanager
@@ -115,6 +148,15 @@ def explained(place: str) -> Iterator[None]:
         raise IngestError(f"{place}: AWS answered {code} ({message}){_remedy(code)}") from error
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         raise IngestError(f"{place}: {' '.join(str(error).split())}") from error
+
+
+def is_about_content(error: IngestError) -> bool:
+    """Whether AWS refused a request for what stands in it: a part of it alone may be accepted."""
+    cause = error.__cause__
+    if not isinstance(cause, ClientError):
+        return False
+    code = str(cause.response.get("Error", {}).get("Code", ""))
+    return code.startswith(("Validation", "InvalidParameter", "MissingParameter", "MissingRequiredParameter"))
 
 
 def _remedy(code: str) -> str:

@@ -40,12 +40,21 @@ def create_raw_schema() -> None:
     """Make or complete the raw schema.
 
     Raises:
-        IngestError: the database can't be reached.
+        IngestError: the database can't be reached, or somebody's own view stands on a table that is to be replaced;
+            everything is as it was.
     """
     with connect() as connection:
         # Two syncs that start together on a new database must not both create the tables.
         connection.execute("select pg_advisory_xact_lock(hashtextextended('tieout raw schema', 0))")
-        connection.execute(_SCHEMA.read_text().encode())
+        try:
+            connection.execute(_SCHEMA.read_text().encode())
+        except psycopg.errors.DependentObjectsStillExist as error:
+            told = ", ".join((error.diag.message_detail or str(error)).splitlines())
+            raise IngestError(
+                f"{describe_server()} is of an earlier version, and tables of it are to be replaced that something of "
+                f"your own stands on ({told}): keep its definition (pg_get_viewdef), drop it, run this command again, "
+                "and create it anew; nothing is changed yet"
+            ) from error
 
 
 def lock_partition(cursor: Any, source_name: str, partition_key: str) -> None:
@@ -205,6 +214,9 @@ def read_current_loads() -> list[dict[str, Any]]:
     Of a billing period (raw.billing_periods), and null for other sources: `period_state`, how settled it is;
     `unblended_cost`, its total, and `replaced_unblended_cost`, that of the delivery before.
 
+    `total_row_count` is what all loads of the partition brought together where each adds to the ones before
+    (CloudWatch), else `row_count`.
+
     Raises:
         IngestError: the database can't be reached.
     """
@@ -217,13 +229,20 @@ def read_current_loads() -> list[dict[str, Any]]:
     with connect(row_factory=dict_row) as connection:
         return connection.execute(
             """
+            with added as (
+                select source_name, partition_key, sum(row_count)::bigint as row_count
+                from raw.loads where source_name = 'cloudwatch' group by source_name, partition_key
+            )
             select
                 loads.load_id, loads.source_name, loads.partition_key, loads.source_uri, loads.source_version,
-                loads.row_count, loads.byte_count, loads.request_count, loads.data_from_at, loads.data_until_at,
-                loads.statistics, loads.started_at, loads.loaded_at, periods.period_state,
-                periods.unblended_cost, periods.replaced_unblended_cost
+                loads.row_count, coalesce(added.row_count, loads.row_count) as total_row_count, loads.byte_count,
+                loads.request_count, loads.data_from_at, loads.data_until_at, loads.statistics,
+                loads.started_at, loads.loaded_at, periods.period_state, periods.unblended_cost,
+                periods.replaced_unblended_cost
             from raw.loads
             left join raw.billing_periods as periods on loads.load_id = periods.load_id
+            left join added
+                on loads.source_name = added.source_name and loads.partition_key = added.partition_key
             where loads.is_current
             order by loads.source_name, loads.partition_key, loads.load_id
             """

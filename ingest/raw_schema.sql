@@ -30,6 +30,54 @@ end
 $$;
 create index if not exists loads_current_idx on raw.loads (source_name, partition_key) where is_current;
 
+-- Tables of an earlier version are replaced below. dbt's views on them are dropped, since dbt makes them again; what else
+-- stands on them (a view of somebody's own) is not ours to drop: the trial fails by it, before anything is converted.
+do $$
+declare
+    replaced regclass[];
+    views text;
+begin
+    select array_agg(oid::regclass) into replaced
+    from pg_class
+    where
+        (oid = to_regclass('raw.cloudwatch_datapoints') and relkind = 'r')
+        or (
+            oid in (to_regclass('raw.cur_line_items'), to_regclass('raw.cur_attributes'))
+            and (select relkind from pg_class where oid = to_regclass('raw.cur_line_items')) = 'p'
+        );
+    if replaced is null then
+        return;
+    end if;
+    with recursive standing as (
+        select relation from unnest(replaced) as relation
+        union
+        select pg_rewrite.ev_class::regclass
+        from standing
+        inner join pg_depend
+            on pg_depend.refclassid = 'pg_class'::regclass and pg_depend.refobjid = standing.relation
+        inner join pg_rewrite
+            on pg_depend.classid = 'pg_rewrite'::regclass and pg_depend.objid = pg_rewrite.oid
+    )
+    select string_agg(standing.relation::text, ', ') into views
+    from standing
+    inner join pg_class on standing.relation = pg_class.oid
+    where
+        pg_class.relkind = 'v'
+        and pg_class.relnamespace in (
+            to_regnamespace('staging'), to_regnamespace('intermediate'), to_regnamespace('marts')
+        );
+    if views is not null then
+        execute 'drop view ' || views;
+    end if;
+    begin
+        execute 'drop table ' || array_to_string(replaced, ', ');
+        raise exception using errcode = 'TRIAL';
+    exception when sqlstate 'TRIAL' then
+        null; -- and the tables are there again
+    end;
+end
+$$;
+
 -- Before, raw.cur_line_items was a table that held every row's descriptions: its rows are taken over below.
 do $$
 begin
@@ -235,9 +283,7 @@ begin
         );
         drop table taken;
     end loop;
-    -- dbt's views on it are made anew by the next build.
-    drop table raw.earlier_line_items cascade;
-    drop table raw.earlier_attributes;
+    drop table raw.earlier_line_items, raw.earlier_attributes;
 end
 $$;
 
@@ -323,7 +369,10 @@ create table if not exists raw.cloudwatch_series (
     resource_id text not null,              -- the value of the dimension that names the resource
     first_seen_at timestamptz not null default clock_timestamp(),
     last_seen_at timestamptz not null default clock_timestamp(), -- last listed by ListMetrics
-    collected_until_at timestamptz          -- datapoints before this instant have been asked for, in full
+    collected_until_at timestamptz,         -- datapoints before this instant have been asked for, in full
+    held_back_since_at timestamptz,         -- since when it is asked for in vain; null: its last answer came whole
+    held_back_reason text,                  -- CloudWatch's word for why
+    refused_at timestamptz                  -- when its queries were last refused as invalid: asked for alone, once a day
 );
 do $$
 begin
@@ -338,6 +387,16 @@ begin
         alter table raw.cloudwatch_series alter column dimension_names set not null;
         alter table raw.cloudwatch_series drop constraint
             cloudwatch_series_account_id_region_namespace_metric_name_d_key;
+    end if;
+end
+$$;
+do $$
+begin
+    if not exists (
+        select from pg_attribute where attrelid = 'raw.cloudwatch_series'::regclass and attname = 'held_back_since_at'
+    ) then
+        alter table raw.cloudwatch_series
+            add column held_back_since_at timestamptz, add column held_back_reason text, add column refused_at timestamptz;
     end if;
 end
 $$;
@@ -383,7 +442,7 @@ begin
             series_id, period_seconds, period_start_at,
             average_value, maximum_value, minimum_value, sum_value, sample_count, load_id
         from raw.earlier_datapoints;
-        drop table raw.earlier_datapoints cascade; -- views of dbt, which it makes again
+        drop table raw.earlier_datapoints;
     end if;
 end
 $$;

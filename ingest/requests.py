@@ -1,6 +1,8 @@
 """What is asked of AWS's priced interfaces: counted before each request, priced by seed api_request_prices, capped.
 
-The month's cap is TIEOUT_MONTHLY_REQUEST_CAP_USD, else 0.5 % of the last whole month's bill, as loaded.
+The month's cap is TIEOUT_MONTHLY_REQUEST_CAP_USD, else 0.5 % of the last whole month's bill, as loaded. A part of it is
+kept for Cost Explorer, whose few requests are the bridge to the days that the bill doesn't hold yet: the other sources
+stop before that part, Cost Explorer at the cap itself.
 """
 
 import csv
@@ -9,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,13 @@ CAP_VARIABLE = "TIEOUT_MONTHLY_REQUEST_CAP_USD"
 CAP_RATIO = Decimal("0.005")
 # Where no bill is loaded, and where credits pay for nearly all of it.
 LEAST_CAP_USD = Decimal(5)
+# The source that a part of the cap is kept for.
+_KEPT_FOR = "cost_explorer"
+# What it is taken to ask a day until it has asked on one: three months, four times (prefect.yaml).
+_REQUESTS_A_DAY = 12
+_DAYS_LOOKED_AT = 30
+# A cap too small for both is shared: one that Cost Explorer might use up alone would end CloudWatch for the month.
+_MOST_KEPT_RATIO = Decimal("0.5")
 
 
 class CapReached(IngestError):
@@ -46,6 +55,11 @@ class Budget:
     spent_usd: Decimal
     cap_usd: Decimal
     cap_reason: str  # where the cap comes from, for people
+    kept_usd: Decimal = Decimal(0)  # of the cap, for Cost Explorer's requests of the rest of the month
+
+    def limit_of(self, source_name: str) -> Decimal:
+        """What all requests together may cost before a source stops."""
+        return self.cap_usd if source_name == _KEPT_FOR else self.cap_usd - self.kept_usd
 
 
 def read_prices(path: Path = _PRICES) -> dict[str, Price]:
@@ -82,9 +96,15 @@ def read_budget(connection: psycopg.Connection[Any], now: datetime) -> Budget:
     """What this month's requests cost so far, and may cost.
 
     Raises:
-        IngestError: the variable that sets the cap holds no amount.
+        IngestError: the variable that sets the cap holds no amount, or the price list can't be read.
     """
-    spent = read_spent(connection, now)
+    cap, reason = _read_cap(connection, now)
+    kept = min(_estimate_kept(connection, now), cap * _MOST_KEPT_RATIO)
+    return Budget(read_spent(connection, now), cap, reason, kept)
+
+
+def _read_cap(connection: psycopg.Connection[Any], now: datetime) -> tuple[Decimal, str]:
+    """The cap, and where it comes from."""
     text = os.environ.get(CAP_VARIABLE)
     if text:
         try:
@@ -93,7 +113,7 @@ def read_budget(connection: psycopg.Connection[Any], now: datetime) -> Budget:
             raise IngestError(f"{CAP_VARIABLE} is {text!r}; set it to an amount in US dollars like 250") from error
         if not cap.is_finite() or cap < 0:
             raise IngestError(f"{CAP_VARIABLE} is {text!r}; set it to an amount in US dollars like 250")
-        return Budget(spent, cap, CAP_VARIABLE)
+        return cap, CAP_VARIABLE
     bill = connection.execute(
         """
         with months as (
@@ -108,13 +128,43 @@ def read_budget(connection: psycopg.Connection[Any], now: datetime) -> Budget:
     ).fetchone()
     if bill is None or bill[1] * CAP_RATIO < LEAST_CAP_USD:
         reason = "no whole month's bill is loaded" if bill is None else f"the bill of {bill[0]} is small"
-        return Budget(spent, LEAST_CAP_USD, f"{reason}; {CAP_VARIABLE} sets another")
-    return Budget(spent, bill[1] * CAP_RATIO, f"0.5 % of the bill of {bill[0]}; {CAP_VARIABLE} sets another")
+        return LEAST_CAP_USD, f"{reason}; {CAP_VARIABLE} sets another"
+    return bill[1] * CAP_RATIO, f"0.5 % of the bill of {bill[0]}; {CAP_VARIABLE} sets another"
+
+
+def _estimate_kept(connection: psycopg.Connection[Any], now: datetime) -> Decimal:
+    """What Cost Explorer may still ask this month: for each day left, today too, as much as on a day like those before.
+
+    The middle one of the days on which it asked: the first day's requests for all earlier months come once.
+    """
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = connection.execute(
+        """
+        select first_requested_at >= %(today)s, sum(request_cost_usd)
+        from raw.api_requests
+        where source_name = %(source)s and first_requested_at >= %(earliest)s
+        group by 1, date_trunc('day', first_requested_at at time zone 'UTC')
+        order by 2
+        """,
+        {"today": today, "source": _KEPT_FOR, "earliest": today - timedelta(days=_DAYS_LOOKED_AT)},
+    ).fetchall()
+    asked_today = sum((Decimal(cost) for is_today, cost in days if is_today), Decimal(0))
+    before = [Decimal(cost) for is_today, cost in days if not is_today]
+    usual = _REQUESTS_A_DAY * read_prices()["GetCostAndUsage"].usd_per_unit
+    a_day = before[(len(before) - 1) // 2] if before else usual
+    days_left = ((today.replace(day=1) + timedelta(days=31)).replace(day=1) - today).days
+    return max(Decimal(0), a_day * days_left - asked_today)
 
 
 def show_usd(amount: Decimal) -> str:
     """For people: to the cent, and below a dollar to the hundredth of one."""
     return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:,.4f}"
+
+
+def describe_budget(budget: Budget) -> str:
+    """Spent, cap, and what is kept of it, for people."""
+    kept = f"; {show_usd(budget.kept_usd)} of it kept for Cost Explorer" if budget.kept_usd else ""
+    return f"${budget.spent_usd:,.4f} of a cap of ${budget.cap_usd:,.2f} ({budget.cap_reason}){kept}"
 
 
 class RequestLog:
@@ -130,22 +180,28 @@ class RequestLog:
         self.budget = read_budget(connection, now)
         self._now = now
         self._spent = self.budget.spent_usd
+        self._is_stopped = False
 
     def count(self, operation: str, account_id: str, region: str, units: int = 1) -> None:
         """Write one request down.
 
         Raises:
-            CapReached: it would pass the month's cap; nothing is written.
+            CapReached: it would pass the month's cap, or an earlier one of this run would have: what is small enough to
+                fit yet would be asked in vain. Nothing is written.
         """
         cost = self._prices[operation].usd_per_unit * units
         with self._lock, self._connection.transaction():
             # Other processes may be asking too: none counts between our look at what is spent and our count.
             self._connection.execute("select pg_advisory_xact_lock(hashtextextended('tieout request cap', 0))")
             self._spent = read_spent(self._connection, self._now)
-            if self._spent + cost > self.budget.cap_usd:
+            limit = self.budget.limit_of(self._source_name)
+            self._is_stopped = self._is_stopped or self._spent + cost > limit
+            if self._is_stopped:
+                kept = self.budget.cap_usd - limit
                 raise CapReached(
                     f"stopped at this month's cap of {show_usd(self.budget.cap_usd)} for requests "
-                    f"({self.budget.cap_reason}), {show_usd(self._spent)} of it spent; what was collected stands"
+                    f"({self.budget.cap_reason}), {show_usd(self._spent)} of it spent"
+                    f"{f' and {show_usd(kept)} kept for Cost Explorer' if kept else ''}; what was collected stands"
                 )
             self._write(operation, account_id, region, units, cost)
             place = (account_id, region)

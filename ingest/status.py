@@ -11,7 +11,7 @@ from typing import Any
 from ingest import database, ledger
 from ingest.cur.planning import find_gaps
 from ingest.progress import describe_progress, read_progress
-from ingest.requests import Budget, read_budget
+from ingest.requests import Budget, describe_budget, read_budget
 
 Row = dict[str, Any]
 
@@ -35,8 +35,10 @@ def run(options: argparse.Namespace) -> int:
     for load in loads:
         if load["statistics"].get("is_capped"):
             print(f"capped: {load['partition_key']}: {_describe_capped(load['statistics'])}")
+        if load["statistics"].get("held_back_finding"):
+            print(f"held back: {load['partition_key']}: {load['statistics']['held_back_finding']}")
     if budget is not None:
-        print(f"requests this month: ${budget.spent_usd:,.4f} of a cap of ${budget.cap_usd:,.2f} ({budget.cap_reason})")
+        print(f"requests this month: {describe_budget(budget)}")
     for each in under_way:
         print(_describe(each))
     return 0
@@ -48,6 +50,10 @@ def _read_budget() -> Budget:
 
 
 def _describe_capped(statistics: Row) -> str:
+    if not statistics["due_series_count"]:
+        return (
+            "stopped at the month's cap for requests before its metrics were listed; what was collected before stands"
+        )
     return (
         f"{statistics['collected_series_count']:,} of {statistics['due_series_count']:,} metrics were collected before "
         "the month's cap for requests; the others end earlier"
@@ -83,12 +89,12 @@ def _to_text(value: object) -> str:
 
 
 def _format_table(loads: Sequence[Row]) -> list[str]:
-    header = ("source", "partition", "rows", "data from", "data until", "state", "cost", "before", "loaded at")
+    header = ("source", "partition", "rows loaded", "data from", "data until", "state", "cost", "before", "loaded at")
     rows = [
         (
             load["source_name"],
             load["partition_key"],
-            f"{load['row_count']:,}",
+            f"{load['total_row_count']:,}",
             _minute(load["data_from_at"]),
             _minute(load["data_until_at"]),
             load["period_state"] or "",

@@ -29,7 +29,8 @@ if coverage:
     st.html(
         build_note(
             "Resources of the newest two weeks of the bill, by what CloudWatch lists of them. Silent: it was read and "
-            "knows no metric of them. Not read: nobody asked it in their region, so nothing is known."
+            "knows no metric of them. Not read: nobody asked it in their region, so nothing is known. Held back: "
+            "CloudWatch lists a metric of theirs and doesn't answer for it."
         )
     )
     show_table(
@@ -42,6 +43,7 @@ if coverage:
             Column("Silence means", is_short=True),
             Column("Not read", is_number=True),
             Column("Reporting, not billed", is_number=True),
+            Column("Held back", is_number=True),
         ],
         [
             [
@@ -53,6 +55,7 @@ if coverage:
                 MEANING_OF_SILENCE.get(kind.silence_means, show_word(kind.silence_means)),
                 show_count(kind.unread_resource_count),
                 show_count(kind.unbilled_resource_count),
+                show_count(kind.held_back_resource_count),
             ]
             for kind in coverage
         ],

@@ -43,7 +43,7 @@ def get_data_quality() -> list[SourceQuality]:
 
 
 def get_metric_coverage() -> list[MetricCoverage]:
-    """Per kind of resource, all accounts together: what is billed but silent, and what reports but isn't billed."""
+    """Per kind of resource, all accounts together: what is silent, what isn't billed, and what is held back."""
     return fetch_rows(
         """
         select
@@ -54,7 +54,8 @@ def get_metric_coverage() -> list[MetricCoverage]:
             sum(reporting_resource_count)::bigint as reporting_resource_count,
             sum(silent_resource_count)::bigint as silent_resource_count,
             sum(unread_resource_count)::bigint as unread_resource_count,
-            sum(unbilled_resource_count)::bigint as unbilled_resource_count
+            sum(unbilled_resource_count)::bigint as unbilled_resource_count,
+            sum(held_back_resource_count)::bigint as held_back_resource_count
         from marts.fct_metric_coverage
         group by resource_type, service_name, silence_means
         order by service_name, resource_type

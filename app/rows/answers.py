@@ -91,6 +91,7 @@ class MetricCoverage(FrozenRow):
     silent_resource_count: int = Field(description="Of the billed ones, those that don't, where CloudWatch was read.")
     unread_resource_count: int = Field(description="Of the billed ones, those where CloudWatch was never read.")
     unbilled_resource_count: int = Field(description="Those that report and aren't billed.")
+    held_back_resource_count: int = Field(description="Of all these, those with a metric that is asked for in vain.")
 
 
 class RequestCost(FrozenRow):

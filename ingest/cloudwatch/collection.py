@@ -13,21 +13,29 @@ from ingest.aws import Account
 from ingest.cloudwatch.assembling import add_up_hours, assemble_rows
 from ingest.cloudwatch.catalog import DAY, FINE, HOUR, CatalogMetric
 from ingest.cloudwatch.discovery import Discovered, discover_series
-from ingest.cloudwatch.planning import DUE_AFTER, Call, Known, Query, cut_down, list_due, list_windows, plan_calls
-from ingest.cloudwatch.requesting import Answer, request_points
-from ingest.cloudwatch.storing import drop_old_fine_rows, mark_collected, remove_leftovers, store_rows, store_series
+from ingest.cloudwatch.history import SOURCE_NAME, Earlier, earliest, latest, read_earlier
+from ingest.cloudwatch.planning import Call, Known, Query, cut_down, list_due, list_windows, plan_calls
+from ingest.cloudwatch.requesting import Answer, Refusals, request_points
+from ingest.cloudwatch.storing import (
+    drop_old_fine_rows,
+    find_held_back,
+    mark_collected,
+    mark_held_back,
+    remove_leftovers,
+    store_rows,
+    store_series,
+)
 from ingest.errors import IngestError
 from ingest.requests import CapReached, RequestLog
 
-SOURCE_NAME = "cloudwatch"
 # Requests under way at once, over all regions: below AWS's 25 ListMetrics and 50 GetMetricData a second and region.
 REQUESTS_AT_ONCE = 8
 # A batch is stored and committed when it holds so many datapoints (40 bytes each, several times over while assembled).
 _BATCH_DATAPOINTS = 1_000_000
 # Calls are planned for so many series together; a first collection of a large account has ten times as many.
 _SERIES_AT_ONCE = 50_000
-# After a longer pause ListMetrics' last three hours don't tell of all that spoke since.
-_LONGEST_PAUSE = timedelta(hours=2)
+# Fewer metrics than these, or than a tenth of a region's, are held back by themselves; more at once are its bad day.
+_FEW = 10
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +48,7 @@ class RegionResult:
     datapoint_count: int = 0  # values received
     request_count: int = 0
     error: str = ""
+    warning: str = ""  # what is missing all the same
 
 
 @dataclass
@@ -51,7 +60,7 @@ class _Progress:
     row_count: int = 0
     not_a_number_count: int = 0
     done_count: int = 0
-    incomplete: dict[int, str] = field(default_factory=dict)  # series_id -> CloudWatch's word
+    held_back: dict[int, str] = field(default_factory=dict)  # series_id -> CloudWatch's word for why
     stopped: str = ""  # why it ended before its end
     first_at: datetime | None = None  # begin of the earliest window
 
@@ -75,6 +84,7 @@ class RegionCollector:
         self._log = log
         self._requests = requests
         self._partition_key = f"{account.account_id}/{region}"
+        self._refusals = Refusals()
 
     def collect(self, present: datetime, reread: timedelta | None) -> RegionResult:
         """Bring what is due up to the last whole hour.
@@ -87,17 +97,10 @@ class RegionCollector:
             IngestError: AWS or the database refuses; what was stored before stands.
         """
         with self._alone():
-            earlier = _read_earlier(self._partition_key)
-            until = earlier.daily_until_at
-            is_whole = reread is not None or until is None or _hour(present) - until >= DUE_AFTER["daily"]
+            earlier = read_earlier(self._partition_key)
+            is_whole = earlier.is_whole_due(_hour(present), reread)
             try:
-                found = self._discover(
-                    is_whole,
-                    earlier.listed_series_count,
-                    only_recent=not is_whole
-                    and earlier.data_until_at is not None
-                    and _hour(present) - earlier.data_until_at <= _LONGEST_PAUSE,
-                )
+                found = self._discover(earlier, is_whole=is_whole, only_recent=earlier.is_fresh(_hour(present)))
             except CapReached as reached:
                 stopped = _Progress(due_count=earlier.listed_series_count or 0, stopped=str(reached))
                 return self._finish(self._begin(Discovered([], None), _hour(present)), earlier, stopped, is_whole=False)
@@ -123,28 +126,31 @@ class RegionCollector:
             connection.commit()
         return _Begun(load, end_at, len(series), due)
 
-    def _finish(self, begun: "_Begun", earlier: "_Earlier", progress: "_Progress", *, is_whole: bool) -> RegionResult:
+    def _finish(self, begun: "_Begun", earlier: Earlier, progress: "_Progress", *, is_whole: bool) -> RegionResult:
         """Write the ledger's row; after a collection of everything drop what isn't kept."""
         load, until = begun.load, earlier.daily_until_at
-        error = self._describe_failure(progress)
+        error = self._describe_failure(progress, begun)
         load.row_count = progress.row_count
         load.request_count = self._log.request_count(self._account_id, self._region)
-        load.data_from_at = _earliest(earlier.data_from_at, progress.first_at)
+        load.data_from_at = earliest(earlier.data_from_at, progress.first_at)
         load.data_until_at = earlier.data_until_at
         if not error:
-            load.data_until_at = _latest(earlier.data_until_at, begun.end_at if load.data_from_at else None)
-            until = _latest(until, begun.end_at if is_whole else None)
-        load.statistics = {
-            "series_count": begun.series_count,
-            "listed_series_count": begun.series_count if is_whole else earlier.listed_series_count,
-            "due_series_count": progress.due_count,
-            "collected_series_count": progress.done_count,
-            "datapoint_count": progress.datapoint_count,
-            "not_a_number_count": progress.not_a_number_count,
-            "daily_until_at": until.isoformat() if until else None,
-            "is_capped": progress.stopped != "",
-        }
+            load.data_until_at = latest(earlier.data_until_at, begun.end_at if load.data_from_at else None)
+            until = latest(until, begun.end_at if is_whole else None)
         with bulk.open_load() as (connection, cursor):
+            held_back = find_held_back(cursor, self._account_id, self._region, begun.end_at)
+            load.statistics = {
+                "series_count": begun.series_count,
+                "listed_series_count": begun.series_count if is_whole else earlier.listed_series_count,
+                "due_series_count": progress.due_count,
+                "collected_series_count": progress.done_count,
+                "held_back_series_count": held_back.count,
+                "held_back_finding": held_back.describe(),
+                "datapoint_count": progress.datapoint_count,
+                "not_a_number_count": progress.not_a_number_count,
+                "daily_until_at": until.isoformat() if until else None,
+                "is_capped": progress.stopped != "",
+            }
             if is_whole:
                 drop_old_fine_rows(cursor, self._account_id, self._region, self._catalog, begun.end_at)
             ledger.retire_loads(cursor, earlier.load_ids)
@@ -155,7 +161,8 @@ class RegionCollector:
             connection.commit()
         told = (self._partition_key, begun.series_count, f"{progress.datapoint_count:,}", load.request_count)
         _log.info("%s: %d series, %s datapoints, %d calls", *told)
-        return RegionResult(*told[:2], progress.datapoint_count, load.request_count, error)
+        warning = f"CloudWatch {self._account_id} {self._region}: {held_back.describe()}" if held_back.count else ""
+        return RegionResult(*told[:2], progress.datapoint_count, load.request_count, error, warning)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -171,17 +178,18 @@ class RegionCollector:
         ):
             yield
 
-    def _discover(self, is_whole: bool, expected_count: int | None, *, only_recent: bool) -> Discovered:
+    def _discover(self, earlier: Earlier, *, is_whole: bool, only_recent: bool) -> Discovered:
         """Everything once a day; in between what is collected hourly, and of that what has spoken lately."""
-        if not is_whole and expected_count == 0:
+        metrics = earlier.choose_listed(self._catalog, is_whole=is_whole)
+        if not metrics:
             return Discovered([], None)
         return discover_series(
             self._client,
             self._account_id,
             self._region,
-            [each for each in self._catalog if is_whole or each.collected == "hourly"],
-            only_recent=only_recent,
-            expected_count=expected_count,
+            metrics,
+            only_recent=only_recent and not is_whole,
+            expected_count=earlier.listed_series_count,
             count_request=lambda: self._log.count("ListMetrics", self._account_id, self._region),
             pool=self._requests,
         )
@@ -201,7 +209,9 @@ class RegionCollector:
             for query in call.queries:
                 left[query.known.series_id] = left.get(query.known.series_id, 0) + 1
                 until[query.known.series_id] = query.known.collected_until_at
-        answers = request_points(self._client, calls, self._requests, self._count, REQUESTS_AT_ONCE)
+        answers = request_points(
+            self._client, calls, self._requests, self._count, REQUESTS_AT_ONCE, refusals=self._refusals
+        )
         batch = _Batch(left)
         failure: IngestError | None = None
         with bulk.open_load() as (connection, cursor):
@@ -221,17 +231,24 @@ class RegionCollector:
         if failure is not None:
             raise failure
 
-    def _describe_failure(self, progress: _Progress) -> str:
+    def _describe_failure(self, progress: _Progress, begun: "_Begun") -> str:
+        """Why the region ends where it ended before; nothing where single metrics alone are held back."""
         place = f"CloudWatch {self._account_id} {self._region}"
         if progress.stopped and not progress.due_count:
             return f"{place}: {progress.stopped}"
         if progress.stopped:
             return f"{place}: {progress.done_count} of {progress.due_count} metrics collected, then {progress.stopped}"
-        if progress.incomplete:
-            words = ", ".join(sorted(set(progress.incomplete.values())))
-            whole_count = progress.due_count - len(progress.incomplete)
+        if progress.held_back and self._is_bad_day(progress, begun):
+            words = ", ".join(sorted(set(progress.held_back.values())))
+            whole_count = progress.due_count - len(progress.held_back)
             return f"{place}: only {whole_count} of {progress.due_count} metrics came whole ({words}); run again"
         return ""
+
+    def _is_bad_day(self, progress: _Progress, begun: "_Begun") -> bool:
+        """Whether nothing of the region comes whole, or much that came before."""
+        already = {each.series_id for each in begun.due if each.is_held_back}
+        new_count = len(progress.held_back.keys() - already)
+        return len(progress.held_back) >= begun.series_count or new_count >= max(_FEW, begun.series_count // 10)
 
 
 class _Batch:
@@ -245,12 +262,15 @@ class _Batch:
         self._left = left  # queries of a series that aren't answered yet
         self._waiting: dict[int, list[Any]] = {}
         self._done: list[int] = []
+        self._held_back: dict[int, str] = {}
+        self._refused: set[int] = set()
 
     def add(self, answer: Answer, progress: _Progress) -> None:
         """Take an answer; a series whose last query it answers is done."""
         progress.not_a_number_count += answer.dropped_count
-        for query, word in answer.incomplete.items():
-            progress.incomplete[query.known.series_id] = word
+        for query, word in (answer.incomplete | answer.refused).items():
+            self._held_back[query.known.series_id] = word
+        self._refused.update(query.known.series_id for query in answer.refused)
         for points in answer.points:
             series_id = points.query.known.series_id
             self._waiting.setdefault(series_id, []).append(points)
@@ -270,6 +290,10 @@ class _Batch:
             progress.row_count += store_rows(cursor, rows, limits)
         if done:
             mark_collected(cursor, done, end_at)
+        if self._held_back:
+            mark_held_back(cursor, self._held_back, self._refused, end_at)
+            progress.held_back |= self._held_back
+            self._held_back = {}
         count = sum(len(points.values) for points in answers)
         progress.done_count += len(done)
         progress.datapoint_count += count
@@ -286,44 +310,5 @@ class _Begun:
     due: list[Known]
 
 
-@dataclass(frozen=True)
-class _Earlier:
-    """What the ledger says of the collections before."""
-
-    load_ids: list[int]
-    data_from_at: datetime | None
-    data_until_at: datetime | None
-    daily_until_at: datetime | None  # metrics that are collected daily
-    listed_series_count: int | None  # at the last listing of everything
-
-
-def _read_earlier(partition_key: str) -> _Earlier:
-    with database.connect() as connection:
-        rows = connection.execute(
-            """
-            select
-                load_id, data_from_at, data_until_at, (statistics ->> 'daily_until_at')::timestamptz,
-                (statistics ->> 'listed_series_count')::bigint
-            from raw.loads where source_name = %s and partition_key = %s and is_current
-            """,
-            [SOURCE_NAME, partition_key],
-        ).fetchall()
-    return _Earlier(
-        [row[0] for row in rows],
-        _earliest(*(row[1] for row in rows)),
-        _latest(*(row[2] for row in rows)),
-        _latest(*(row[3] for row in rows)),
-        max((row[4] for row in rows if row[4] is not None), default=None),
-    )
-
-
 def _hour(instant: datetime) -> datetime:
     return cut_down(instant, HOUR)
-
-
-def _earliest(*instants: datetime | None) -> datetime | None:
-    return min((each for each in instants if each is not None), default=None)
-
-
-def _latest(*instants: datetime | None) -> datetime | None:
-    return max((each for each in instants if each is not None), default=None)

@@ -1,6 +1,6 @@
 """Resources found from the metrics themselves: whatever reports a metric of the catalogue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from ingest.cloudwatch.catalog import CatalogMetric
 # A namespace is listed whole where so many of its metrics are wanted, or where there is little to list.
 _MANY_METRICS = 5
 _FEW_SERIES = 2_500
+METRICS_PER_PAGE = 500  # ListMetrics (CloudWatch API reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,25 @@ def plan_listings(metrics: Sequence[CatalogMetric], expected_count: int | None) 
         for namespace, members in names.items()
         for name in (("",) if is_small or len(members) >= _MANY_METRICS else sorted(members))
     ]
+
+
+def count_pages(
+    metrics: Sequence[CatalogMetric], expected_count: int | None, known: Mapping[tuple[str, str], int]
+) -> int:
+    """How many requests those listings take, one at least each; more where there is more than is known.
+
+    Args:
+        known: how many series there are of each namespace and metric name.
+    """
+    counts = [
+        sum(
+            count
+            for (namespace, name), count in known.items()
+            if namespace == listing["Namespace"] and name == listing.get("MetricName", name)
+        )
+        for listing in plan_listings(metrics, expected_count)
+    ]
+    return sum(max(1, -(-count // METRICS_PER_PAGE)) for count in counts)
 
 
 def _read_clock(answer: dict[str, Any]) -> list[datetime]:

@@ -5,21 +5,23 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from ingest import database, ledger
 from ingest.cloudwatch.catalog import HOUR, CatalogMetric, read_catalog
-from ingest.cloudwatch.discovery import Series, plan_listings
+from ingest.cloudwatch.discovery import Series, count_pages
+from ingest.cloudwatch.history import SOURCE_NAME, Earlier, read_earlier
 from ingest.cloudwatch.planning import Call, Known, cut_down, list_due, plan_calls
 from ingest.errors import IngestError
-from ingest.requests import read_budget, read_prices, show_usd
+from ingest.regions import find_regions, refuse_unknown
+from ingest.requests import Price, describe_budget, read_budget, read_prices, show_usd
 
 _RESOURCE_TYPES = Path(__file__).parents[2] / "seeds" / "resource_types.csv"
-_LISTED_PER_PAGE = 500  # ListMetrics (CloudWatch API reference)
 _HOURS_PER_MONTH, _DAYS_PER_MONTH = 730, Decimal(730) / 24
+_ROLE = re.compile(r"arn:[\w-]+:iam::(\d{12}):role/")
 
 Place = tuple[str, str]  # account, region
 
@@ -33,6 +35,7 @@ class Estimate:
     query_count: int
     call_count: int
     datapoint_count: int  # at most: what is silent brings none
+    listing_count: int  # at least: pages also hold metrics that aren't wanted, and new ones
     request_cost_usd: Decimal
 
 
@@ -42,7 +45,7 @@ def describe_plan(
     """Lines for the terminal.
 
     Raises:
-        IngestError: no database, a broken seed, or nothing known to plan from.
+        IngestError: no database, a broken seed, a region that isn't one, or nothing known to plan from.
     """
     ledger.create_raw_schema()
     present = now or datetime.now(UTC)
@@ -50,78 +53,103 @@ def describe_plan(
     catalog = read_catalog()
     known = _read_known(catalog)
     guessed = _guess_series(catalog, known)
-    chosen = set(regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split())
+    chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split()
+    refuse_unknown(chosen)
     series = [each for each in [*known, *guessed] if not chosen or each.series.region in chosen]
-    if not series:
+    if not known and not guessed:
         raise IngestError(
             "no resource is known to plan for; load a bill first (`python -m ingest cur --source …`), its resource ids "
             "tell what CloudWatch will have to say"
         )
-    due = list_due(series, end_at, reread)
-    estimates = estimate(due, end_at, reread)
+    places = _sort_by_place(series, _list_places(chosen or find_regions()))
+    earlier = {place: read_earlier("/".join(place)) for place in places}
+    estimates = [
+        _estimate(place, members, earlier[place], catalog, end_at, reread) for place, members in places.items()
+    ]
     with database.connect() as connection:
         budget = read_budget(connection, present)
-    lines = [_spell_row(("account/region", "metrics", "queries", "calls", "datapoints", "USD"))]
+    lines = [_spell_row(("account/region", "metrics", "queries", "calls", "datapoints", "listings", "USD"))]
     lines += [_spell(each) for each in estimates]
     total = sum((each.request_cost_usd for each in estimates), Decimal(0))
     lines.append(
         f"this collection: {sum(each.call_count for each in estimates):,} calls for "
         f"{sum(each.query_count for each in estimates):,} queries, at most "
-        f"{sum(each.datapoint_count for each in estimates):,} datapoints, {show_usd(total)}"
+        f"{sum(each.datapoint_count for each in estimates):,} datapoints, and "
+        f"{sum(each.listing_count for each in estimates):,} listings, {show_usd(total)}"
     )
     if guessed:
         lines.append(
             f"{sum(1 for each in series if each.series_id < 0):,} of its metrics were never collected: resources of "
             "the newest bill times the catalogue's metrics, of which not every resource sends all"
         )
-    lines.append(_describe_month(series, catalog))
-    lines.append(f"this month so far ${budget.spent_usd:,.4f} of a cap of ${budget.cap_usd:,.2f} ({budget.cap_reason})")
-    if budget.spent_usd + total > budget.cap_usd:
+    lines.append(_describe_month([(members, earlier[place]) for place, members in places.items()], catalog))
+    lines.append(f"this month so far {describe_budget(budget)}")
+    if budget.spent_usd + total > budget.limit_of(SOURCE_NAME):
         lines.append("this collection would be stopped at the cap")
     return lines
 
 
-def estimate(due: Sequence[Known], end_at: datetime, reread: timedelta | None = None) -> list[Estimate]:
-    """What bringing these series up to `end_at` takes, by account and region; listings aren't in it."""
-    places: dict[Place, list[Known]] = {}
-    for each in due:
-        places.setdefault((each.series.account_id, each.series.region), []).append(each)
-    return [_sum_up(place, members, plan_calls(members, end_at, reread)) for place, members in sorted(places.items())]
+def _sort_by_place(series: Iterable[Known], places: Iterable[Place]) -> dict[Place, list[Known]]:
+    """Each place's series; none where there is nothing but a listing to be made."""
+    sorted_series: dict[Place, list[Known]] = {place: [] for place in places}
+    for each in series:
+        sorted_series.setdefault((each.series.account_id, each.series.region), []).append(each)
+    return dict(sorted(sorted_series.items()))
 
 
-def _sum_up(place: Place, members: Sequence[Known], calls: Sequence[Call]) -> Estimate:
+def _estimate(
+    place: Place,
+    series: Sequence[Known],
+    earlier: Earlier,
+    catalog: Sequence[CatalogMetric],
+    end_at: datetime,
+    reread: timedelta | None,
+) -> Estimate:
+    """What bringing these series, all of a place's, up to `end_at` takes."""
+    due = list_due(series, end_at, reread)
+    calls = plan_calls(due, end_at, reread)
+    is_whole = earlier.is_whole_due(end_at, reread)
+    listings = _count_listings(series, catalog, earlier, is_whole=is_whole)
+    prices = read_prices()
     return Estimate(
         place,
-        len(members),
+        len(due),
         sum(len(call.queries) for call in calls),
         len(calls),
         sum(call.datapoint_count for call in calls),
-        sum((_price(call) for call in calls), Decimal(0)),
+        listings,
+        sum((_price(call, prices["GetMetricData"]) for call in calls), listings * prices["ListMetrics"].usd_per_unit),
     )
 
 
-def _price(call: Call) -> Decimal:
-    price = read_prices()["GetMetricData"]
+def _count_listings(
+    series: Sequence[Known], catalog: Sequence[CatalogMetric], earlier: Earlier, *, is_whole: bool
+) -> int:
+    """ListMetrics requests of one collection."""
+    metrics = earlier.choose_listed(catalog, is_whole=is_whole)
+    known = Counter((each.metric.namespace, each.metric.metric_name) for each in series)
+    return count_pages(metrics, earlier.listed_series_count, known)
+
+
+def _price(call: Call, price: Price) -> Decimal:
     counts = Counter((query.known.series_id, query.period_seconds) for query in call.queries)
     return price.usd_per_unit * sum(-(-count // price.statistics_per_unit) for count in counts.values())
 
 
-def _describe_month(series: Iterable[Known], catalog: Sequence[CatalogMetric]) -> str:
-    """A month of hourly and daily collections of the same resources, listings included."""
+def _describe_month(places: Iterable[tuple[Sequence[Known], Earlier]], catalog: Sequence[CatalogMetric]) -> str:
+    """A month of collections of the same resources, one an hour, of which one a day is of everything."""
     prices = read_prices()
-    runs = {"hourly": Decimal(_HOURS_PER_MONTH), "daily": _DAYS_PER_MONTH}
     units = Counter[str]()
-    places = Counter[Place]()
-    for each in series:
-        units[each.metric.collected] += -(-len(each.metric.statistics) // prices["GetMetricData"].statistics_per_unit)
-        places[each.series.account_id, each.series.region] += 1
-    asking = sum((runs[kind] * count for kind, count in units.items()), Decimal(0))
-    hourly = [each for each in catalog if each.collected == "hourly"]
-    listings = sum(
-        runs["hourly"] * (len(plan_listings(hourly, count)) + count // _LISTED_PER_PAGE)
-        + runs["daily"] * (len(plan_listings(catalog, count)) + count // _LISTED_PER_PAGE)
-        for count in places.values()
-    )
+    listings = Decimal(0)
+    for series, earlier in places:
+        for each in series:
+            count = -(-len(each.metric.statistics) // prices["GetMetricData"].statistics_per_unit)
+            units[each.metric.collected] += count
+        # As it will be after the collection.
+        known = replace(earlier, listed_series_count=len(series))
+        whole, hourly = (_count_listings(series, catalog, known, is_whole=is_whole) for is_whole in (True, False))
+        listings += _DAYS_PER_MONTH * whole + (_HOURS_PER_MONTH - _DAYS_PER_MONTH) * hourly
+    asking = _HOURS_PER_MONTH * units["hourly"] + _DAYS_PER_MONTH * units["daily"]
     cost = asking * prices["GetMetricData"].usd_per_unit + listings * prices["ListMetrics"].usd_per_unit
     return (
         f"a month of it: ${cost:,.2f} ({units['hourly']:,} queries every hour, {units['daily']:,} once a day, "
@@ -137,6 +165,7 @@ def _spell(each: Estimate) -> str:
             f"{each.query_count:,}",
             f"{each.call_count:,}",
             f"{each.datapoint_count:,}",
+            f"{each.listing_count:,}",
             f"{each.request_cost_usd:,.4f}",
         )
     )
@@ -147,6 +176,16 @@ def _spell_row(cells: Sequence[str]) -> str:
 
 
 # --- what is known ---------------------------------------------------------------------------------------------------
+
+
+def _list_places(regions: Sequence[str]) -> set[Place]:
+    """The accounts that were read before, or whose role is to be assumed, in these regions: each is listed."""
+    with database.connect() as connection:
+        rows = connection.execute(
+            "select distinct split_part(partition_key, '/', 1) from raw.loads where source_name = %s", [SOURCE_NAME]
+        ).fetchall()
+    accounts = {str(row[0]) for row in rows} | set(_ROLE.findall(os.environ.get("TIEOUT_ASSUME_ROLE_ARNS", "")))
+    return {(account_id, region) for account_id in accounts for region in regions}
 
 
 def _read_known(catalog: Sequence[CatalogMetric]) -> list[Known]:

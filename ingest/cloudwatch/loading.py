@@ -9,10 +9,11 @@ import psycopg
 from ingest import database, ledger
 from ingest.aws import Account, open_accounts
 from ingest.cloudwatch.catalog import read_catalog
-from ingest.cloudwatch.collection import REQUESTS_AT_ONCE, SOURCE_NAME, RegionCollector, RegionResult
+from ingest.cloudwatch.collection import REQUESTS_AT_ONCE, RegionCollector, RegionResult
+from ingest.cloudwatch.history import SOURCE_NAME
 from ingest.cloudwatch.requesting import speed_up
 from ingest.errors import IngestError
-from ingest.regions import find_regions
+from ingest.regions import find_regions, refuse_unknown
 from ingest.requests import open_log
 
 REGIONS_AT_ONCE = 4
@@ -33,13 +34,14 @@ def collect_metrics(
         An account whose role can't be assumed has one result.
 
     Raises:
-        IngestError: no credentials, no database, or a broken catalogue.
+        IngestError: no credentials, no database, a broken catalogue, or a region that isn't one.
     """
     ledger.create_raw_schema()
     ledger.refuse_other_origin()
     catalog = read_catalog()
     present = now or datetime.now(UTC)
     chosen = regions or os.environ.get("TIEOUT_REGIONS", "").replace(",", " ").split() or find_regions()
+    refuse_unknown(chosen)
     accounts, failures = open_accounts()
     results = [RegionResult(place, error=error) for place, error in failures.items()]
     with (

@@ -32,6 +32,8 @@ class Known:
     series_id: int
     series: Series
     collected_until_at: datetime | None  # None: never collected
+    is_held_back: bool = False  # its last answer didn't come whole
+    refused_at: datetime | None = None  # when CloudWatch last took its queries for invalid
 
     @property
     def metric(self) -> CatalogMetric:
@@ -74,7 +76,12 @@ class Call:
 
 
 def is_due(known: Known, end_at: datetime) -> bool:
-    """Whether an hour (or, for what is collected daily, a day) has passed since a series was collected."""
+    """Whether an hour (or, for what is collected daily, a day) has passed since a series was collected.
+
+    What was refused is asked for again once a day: until the metric or the catalogue changes it is refused again.
+    """
+    if known.refused_at is not None:
+        return end_at - known.refused_at >= DUE_AFTER["daily"]
     until = known.collected_until_at
     return until is None or end_at - until >= DUE_AFTER[known.metric.collected]
 
@@ -82,7 +89,7 @@ def is_due(known: Known, end_at: datetime) -> bool:
 def list_due(series: Iterable[Known], end_at: datetime, reread: timedelta | None = None) -> list[Known]:
     """Those to be asked for, what is collected hourly first: where a cap is met, it meets the others."""
     due = [each for each in series if reread is not None or is_due(each, end_at)]
-    return sorted(due, key=lambda each: each.metric.collected != "hourly")
+    return sorted(due, key=lambda each: (each.refused_at is not None, each.metric.collected != "hourly"))
 
 
 def list_windows(known: Known, end_at: datetime, reread: timedelta | None = None) -> Iterator[tuple[int, Window]]:
@@ -136,14 +143,16 @@ def plan_calls(due: Iterable[Known], end_at: datetime, reread: timedelta | None 
 
     Queries of one window share calls whatever their periods: there are ceil(queries / 500) for a window, more where
     their datapoints wouldn't fit. Calls come in the order of their series, so that one series after the other is done.
+    A series that was refused has calls of its own, or it would have others refused with it.
     """
-    queries: dict[Window, list[tuple[int, Query]]] = {}
+    queries: dict[tuple[Window, int | None], list[tuple[int, Query]]] = {}
     for place, known in enumerate(due):
+        apart = None if known.refused_at is None else known.series_id
         for period_seconds, window in list_windows(known, end_at, reread):
-            queries.setdefault(window, []).extend(
+            queries.setdefault((window, apart), []).extend(
                 (place, Query(known, statistic, period_seconds)) for statistic in known.metric.statistics
             )
-    placed = [each for window, members in queries.items() for each in _pack(window, members)]
+    placed = [each for (window, _), members in queries.items() for each in _pack(window, members)]
     return [call for _, call in sorted(placed, key=lambda each: each[0])]
 
 

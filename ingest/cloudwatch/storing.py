@@ -1,6 +1,7 @@
 """Series and datapoints in the database. A batch is one transaction: rows, and how far their series are collected."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,25 @@ _SERIES_COLUMNS = (
     "resource_id",
 )
 _KEY = "account_id, region, namespace, metric_name, dimension_names, dimensions"
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """Metrics of an account and region that are asked for in vain."""
+
+    count: int
+    since_at: datetime | None  # the first of them; None where there are none
+    example: str  # one of them, and CloudWatch's word for why
+
+    def describe(self) -> str:
+        """A sentence for people; nothing where there are none."""
+        if self.since_at is None:
+            return ""
+        told = "1 metric is" if self.count == 1 else f"{self.count:,} metrics are"
+        return (
+            f"{told} asked for in vain since {self.since_at:%Y-%m-%d %H:%M} UTC ({self.example}); "
+            f"{'it is' if self.count == 1 else 'they are'} asked for again, the others stand"
+        )
 
 
 def store_series(cursor: Any, series: Sequence[Series], seen_at: datetime) -> list[Known]:
@@ -54,19 +74,25 @@ def store_series(cursor: Any, series: Sequence[Series], seen_at: datetime) -> li
     )
     cursor.execute(
         f"""
-        select each.series_id, each.collected_until_at, {", ".join(f"each.{name}" for name in _SERIES_COLUMNS[2:6])}
+        select
+            each.series_id, each.collected_until_at, each.held_back_since_at is not null, each.refused_at,
+            {", ".join(f"each.{name}" for name in _SERIES_COLUMNS[2:6])}
         from raw.cloudwatch_series as each inner join found_keys using ({_KEY})
         """  # noqa: S608 - column names of this module
     )
-    stored = {tuple(row[2:]): (int(row[0]), row[1]) for row in cursor.fetchall()}
-    return [Known(*_of(stored, each)) for each in series]
+    stored = {tuple(row[4:]): row[:4] for row in cursor.fetchall()}
+    return [_know(each, *stored[_key_of(each)]) for each in series]
 
 
-def _of(stored: dict[tuple[str, ...], tuple[int, Any]], each: Series) -> tuple[int, Series, datetime | None]:
+def _key_of(each: Series) -> tuple[str, ...]:
     metric: CatalogMetric = each.metric
-    key = (metric.namespace, metric.metric_name, metric.dimension_names_text, each.dimensions_text)
-    series_id, until = stored[key]
-    return series_id, each, until
+    return metric.namespace, metric.metric_name, metric.dimension_names_text, each.dimensions_text
+
+
+def _know(
+    each: Series, series_id: int, until: datetime | None, is_held_back: bool, refused_at: datetime | None
+) -> Known:
+    return Known(series_id, each, until, is_held_back, refused_at)
 
 
 def remove_leftovers(cursor: Any, due: Sequence[Known]) -> None:
@@ -153,15 +179,68 @@ def _bring_up_to_date(cursor: Any, rows: pa.Table, period_seconds: int) -> int:
 
 
 def mark_collected(cursor: Any, series_ids: Sequence[int], until: datetime) -> None:
-    """Say that everything before an instant has been asked for of these series."""
+    """Say that everything before an instant has been asked for of these series, and that nothing holds them back."""
     _name_series(cursor, "done_series", [(series_id, until) for series_id in series_ids])
     cursor.execute(
         """
         update raw.cloudwatch_series as each
-        set collected_until_at = greatest(each.collected_until_at, done_series.until_at)
+        set
+            collected_until_at = greatest(each.collected_until_at, done_series.until_at),
+            held_back_since_at = null, held_back_reason = null, refused_at = null
         from done_series where each.series_id = done_series.series_id
         """
     )
+
+
+def mark_held_back(cursor: Any, reasons: Mapping[int, str], refused: Collection[int], at: datetime) -> None:
+    """Say that these series were asked for in vain, and why.
+
+    Args:
+        reasons: by series id.
+        refused: those of them whose queries CloudWatch takes for invalid.
+    """
+    cursor.execute(
+        "create temporary table held_back_series (series_id bigint, reason text, is_refused boolean) on commit drop"
+    )
+    rows = pa.table(
+        {
+            "series_id": pa.array(list(reasons), pa.int64()),
+            "reason": pa.array(list(reasons.values()), pa.string()),
+            "is_refused": pa.array([series_id in refused for series_id in reasons], pa.bool_()),
+        }
+    )
+    bulk.copy_table(cursor, "held_back_series", rows, is_temporary=True)
+    cursor.execute(
+        """
+        update raw.cloudwatch_series as each
+        set
+            held_back_since_at = coalesce(each.held_back_since_at, $1::timestamptz),
+            held_back_reason = held_back_series.reason,
+            refused_at = case when held_back_series.is_refused then $1::timestamptz end
+        from held_back_series where each.series_id = held_back_series.series_id
+        """,
+        (at.isoformat(),),
+    )
+
+
+def find_held_back(cursor: Any, account_id: str, region: str, at: datetime) -> HeldBack:
+    """The metrics that are asked for in vain, whether or not that was now; without those that are listed no more."""
+    cursor.execute(
+        """
+        select
+            count(*), min(held_back_since_at),
+            (array_agg(
+                namespace || ' ' || metric_name || ' of ' || dimensions || ': ' || held_back_reason order by series_id
+            ))[1]
+        from raw.cloudwatch_series
+        where
+            account_id = $1 and region = $2 and held_back_since_at is not null
+            and last_seen_at >= $3::timestamptz - interval '14 days'
+        """,
+        (account_id, region, at.isoformat()),
+    )
+    count, since_at, example = cursor.fetchone()
+    return HeldBack(int(count), since_at, example or "")
 
 
 def drop_old_fine_rows(

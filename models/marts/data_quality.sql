@@ -18,6 +18,7 @@ summed as (
         min(data_from_at) as first_data_at,
         count(*) as load_count,
         count(*) filter (where is_current and is_capped) as capped_count,
+        sum(held_back_metric_count) filter (where is_current)::bigint as held_back_count,
         -- A CloudWatch load adds to the ones before it; the others take an earlier load's place.
         sum(row_count) filter (where is_current or source_name = 'cloudwatch')::bigint as row_count
     from loads
@@ -49,6 +50,13 @@ select
             then
                 ' Stopped at the month''s cap for requests in ' || summed.capped_count
                 || ' of its accounts and regions: some metrics end earlier.'
+        else ''
+    end
+    || case
+        when summed.held_back_count > 0
+            then
+                ' Metrics that are asked for in vain: ' || summed.held_back_count
+                || ' (`python -m ingest status` names one a region).'
         else ''
     end as finding,
     current_timestamp as evaluated_at

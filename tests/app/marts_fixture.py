@@ -281,11 +281,11 @@ def coverage() -> Rows:
     """Functions of two accounts of which one is silent; machines, one where nobody read and one that isn't billed."""
     columns = ("resource_type", "service_name", "account_id", "silence_means", "billed", "reporting", "silent")
     rows = (
-        ("lambda_function", "AWS Lambda", SHOP, "zero", 3, 2, 1, 0, 0),
-        ("lambda_function", "AWS Lambda", LAB, "zero", 1200, 1200, 0, 0, 0),
-        ("ec2_instance", "Amazon EC2", SHOP, "not_running", 7, 6, 0, 1, 1),
+        ("lambda_function", "AWS Lambda", SHOP, "zero", 3, 2, 1, 0, 0, 0),
+        ("lambda_function", "AWS Lambda", LAB, "zero", 1200, 1200, 0, 0, 0, 0),
+        ("ec2_instance", "Amazon EC2", SHOP, "not_running", 7, 6, 0, 1, 1, 2),
     )
-    counted = (*columns[:4], *(f"{each}_resource_count" for each in (*columns[4:], "unread", "unbilled")))
+    counted = (*columns[:4], *(f"{each}_resource_count" for each in (*columns[4:], "unread", "unbilled", "held_back")))
     return [{**dict(zip(counted, row, strict=True)), "evaluated_at": NOW} for row in rows]
 
 

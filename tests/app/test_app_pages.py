@@ -122,8 +122,8 @@ class TestOtherAnswers:
 class TestDataQuality:
     def test_silence_and_the_cost_of_asking_are_told(self) -> None:
         text = read_text(read_html(open_page("app_pages/data_quality.py")))
-        assert "Lambda function AWS Lambda 1,203 1,202 1 idle: nothing happened 0 0" in text
-        assert "EC2 instance Amazon EC2 7 6 0 not running, or attached to nothing 1 1" in text
+        assert "Lambda function AWS Lambda 1,203 1,202 1 idle: nothing happened 0 0 0" in text
+        assert "EC2 instance Amazon EC2 7 6 0 not running, or attached to nothing 1 1 2" in text
         assert "November 2026 CloudWatch GetMetricData 40 20,000 $0.20 2026-11-21 06:00 UTC" in text
         assert "November 2026 CloudWatch ListMetrics 12 12 <$0.01" in html.unescape(text)
         assert text.index("November 2026") < text.index("October 2026 Cost Explorer GetCostAndUsage 4 4 $0.04")

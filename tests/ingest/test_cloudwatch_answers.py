@@ -20,7 +20,7 @@ from ingest.cloudwatch.assembling import SCHEMA, add_up_hours, assemble_rows
 from ingest.cloudwatch.catalog import STATISTIC_COLUMNS, CatalogMetric
 from ingest.cloudwatch.discovery import Series
 from ingest.cloudwatch.planning import Call, Known, Query, Window
-from ingest.cloudwatch.requesting import Answer, Points, request_points
+from ingest.cloudwatch.requesting import Answer, Points, Refusals, request_points
 from ingest.errors import IngestError
 from ingest.requests import CapReached
 from tests.ingest.metrics import DAY, FINE, HOUR, compute_points
@@ -352,3 +352,84 @@ def test_what_was_under_way_beside_a_denied_call_comes_yet_and_nothing_more_is_a
             came += [each.query.known.series_id for each in told.points]
     assert came == expected
     assert sorted(asked) == [f"i-{number}" for number in sorted([*expected, refused])]
+
+
+# --- calls that are refused for one of their metrics ---------------------------------------------------------------
+
+
+def refuse(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "The parameter Value is not valid"}}, "GetMetricData")
+
+
+@dataclass
+class Strict:
+    """A CloudWatch client that refuses calls with a query of these metrics, and answers 1 to each of the others."""
+
+    guilty: frozenset[str]
+    code: str = "ValidationError"
+    asked: list[list[str]] = field(default_factory=list)
+
+    def get_metric_data(self, **request: Any) -> dict[str, Any]:
+        queries = request["MetricDataQueries"]
+        names = [query["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for query in queries]
+        self.asked.append(names)
+        if self.guilty.intersection(names):
+            raise refuse(self.code)
+        return {"MetricDataResults": [result(place, "Complete", (START, 1.0)) for place in range(len(queries))]}
+
+
+def ask_strictly(client: Strict, count: int, pool: Executor, most_calls: int = 200) -> list[Answer]:
+    """Calls of 250 metrics with two statistics each, as a collection makes them."""
+    queries = [Query(known(number), name, HOUR) for number in range(count) for name in ("Average", "Maximum")]
+    calls = [Call(WINDOW, queries[first : first + 500]) for first in range(0, len(queries), 500)]
+    return list(request_points(client, calls, pool, lambda _: None, 1, (0,), Refusals(most_calls)))
+
+
+@pytest.mark.parametrize("code", ["ValidationError", "InvalidParameterValue", "InvalidParameterCombinationException"])
+@pytest.mark.parametrize("guilty", [{0}, {249}, {7, 130}, {0, 1, 2, 248}])
+def test_a_metric_that_makes_a_call_refused_is_found_and_left_out(pool: Executor, guilty: set[int], code: str) -> None:
+    client = Strict(frozenset(f"i-{number}" for number in guilty), code)
+    (told,) = ask_strictly(client, 250, pool)
+    assert [each.query.known.series_id for each in told.points] == [
+        number for number in range(250) if number not in guilty for _ in range(2)
+    ]
+    assert {query.known.series_id for query in told.refused} == guilty
+    assert len(told.refused) == 2 * len(guilty)
+    assert set(told.refused.values()) == {f"AWS answered {code} (The parameter Value is not valid)"}
+    assert told.incomplete == {}
+    assert len(client.asked) <= 1 + len(guilty) * 2 * 8, "halves of 250 are single ones after eight times"
+
+
+def test_a_metric_that_was_refused_is_not_asked_for_in_the_other_calls(pool: Executor) -> None:
+    """Its other windows: a metric of 93 days has three or four."""
+    client = Strict(frozenset({"i-3"}))
+    calls = [Call(WINDOW, [Query(known(number), "Average", HOUR) for number in range(8)]) for _ in range(3)]
+    told = list(request_points(client, calls, pool, lambda _: None, 1, (0,)))
+    assert [len(each.points) for each in told] == [7, 7, 7]
+    assert [{query.known.series_id for query in each.refused} for each in told] == [{3}] * 3
+    assert [names for names in client.asked[-2:] if "i-3" in names] == []
+    assert len(client.asked) == (1 + 2 * 3) + 1 + 1
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "Throttling", "ThrottlingException", "InternalFailure", "ExpiredToken"]
+)
+def test_what_is_refused_for_another_reason_is_not_taken_apart(pool: Executor, code: str) -> None:
+    client = Strict(frozenset({"i-3"}), code)
+    with pytest.raises(IngestError, match=code):
+        ask_strictly(client, 10, pool)
+    assert len(client.asked) == 1
+
+
+def test_where_everything_is_refused_the_search_ends(pool: Executor) -> None:
+    client = Strict(frozenset(f"i-{number}" for number in range(250)))
+    with pytest.raises(IngestError, match="ValidationError"):
+        ask_strictly(client, 250, pool, most_calls=20)
+    assert len(client.asked) <= 21
+
+
+def test_a_call_of_one_metric_is_refused_without_a_search(pool: Executor) -> None:
+    client = Strict(frozenset({"i-0"}))
+    (told,) = ask_strictly(client, 1, pool, most_calls=0)
+    assert ([*told.points], {query.statistic for query in told.refused}) == ([], {"Average", "Maximum"})
+    assert len(client.asked) == 1

@@ -35,7 +35,7 @@ from tests.ingest.metrics import (
     read_seed,
     variables_of,
 )
-from tests.simulated import Cloud, Product
+from tests.simulated import Cloud, Product, sole_error
 
 Known = tuple[str, str, str, str, str, str]  # the key, and the resource
 
@@ -316,7 +316,25 @@ def test_rows_of_an_earlier_version_stay_and_a_collection_goes_on_from_there(
         """,
         "select setval(pg_get_serial_sequence('raw.cloudwatch_series', 'series_id'), 1000)",
         "update raw.loads set statistics = '{}' where source_name = 'cloudwatch'",
+        # dbt's, and an analyst's: of the table, and of dbt's.
+        "create schema staging",
+        "create view staging.stg_cloudwatch__datapoints as select * from raw.cloudwatch_datapoints",
+        "create schema reporting",
+        "create view reporting.points as select series_id from raw.cloudwatch_datapoints",
+        "create view reporting.more as select series_id from staging.stg_cloudwatch__datapoints",
     )
+    standing = "select count(*) from pg_views where viewname in ('stg_cloudwatch__datapoints', 'points', 'more')"
+    for view, told in (
+        ("more", "view reporting.more depends on view staging.stg_cloudwatch__datapoints"),
+        ("points", "view reporting.points depends on table raw.cloudwatch_datapoints"),
+    ):
+        count, tables = product.query(standing), product.query("select count(*) from raw.cloudwatch_datapoints")
+        line = sole_error(product.call_at(own_cloud.present, "cloudwatch", "--plan"))
+        assert told in line
+        assert "keep its definition (pg_get_viewdef), drop it, run this command again, and create it anew" in line
+        assert product.query(standing) == count, "nobody's view is dropped silently, nor dbt's for nothing"
+        assert product.query("select count(*) from raw.cloudwatch_datapoints") == tables
+        product.change(f"drop view reporting.{view}")
     for _ in range(2):
         told = product.call_at(own_cloud.present, "cloudwatch", "--plan")  # makes the schema, twice
         assert told.returncode == 0, told.stderr
@@ -343,6 +361,69 @@ def test_rows_of_an_earlier_version_stay_and_a_collection_goes_on_from_there(
             second: pytest.approx(point, rel=1e-12) for second, point in lately.items()
         }
     assert product.query("select to_regclass('raw.earlier_datapoints')") == [(None,)]
+    assert product.query(standing) == [(0,)], "dbt makes its own again"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "dimensions"),
+    [
+        *(
+            ("AWS/RDS", name, dimensions)
+            for name in ("VolumeBytesUsed", "VolumeReadIOPs", "VolumeWriteIOPs")
+            for dimensions in (
+                {"DBClusterIdentifier": "books"},
+                {"DbClusterIdentifier": "books"},
+                {"DBClusterIdentifier": "books", "EngineName": "aurora"},
+                {"DbClusterIdentifier": "books", "EngineName": "aurora"},
+            )
+        ),
+        *(
+            ("LambdaInsights", name, dimensions)
+            for name in ("memory_utilization", "used_memory_max", "total_memory", "init_duration")
+            for dimensions in ({"function_name": "books"}, {"function_name": "books", "version": "$LATEST"})
+        ),
+    ],
+)
+def test_a_metric_is_found_under_each_of_its_sets_of_dimensions(
+    namespace: str, name: str, dimensions: dict[str, str]
+) -> None:
+    """AWS spells an Aurora cluster's in two ways, and sends Lambda Insights' by version too."""
+
+    class Client:
+        def list_metrics(self, **_: str) -> dict[str, Any]:
+            pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+            return {"Metrics": [{"Namespace": namespace, "MetricName": name, "Dimensions": pairs}]}
+
+    metrics = [each for each in read_catalog() if (each.namespace, each.metric_name) == (namespace, name)]
+    with ThreadPoolExecutor(1) as pool:
+        (found,) = discover_series(
+            Client(),
+            "1",
+            "r",
+            metrics,
+            only_recent=False,
+            expected_count=None,
+            count_request=lambda: None,
+            pool=pool,
+        ).series
+    assert (found.resource_id, dict(found.dimensions)) == ("books", dimensions), "asked for as it was listed"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "metric_name", "meaning"),
+    [
+        pytest.param("AWS/NATGateway", "BytesOutToDestination", "unknown", id="sends-zeros"),
+        pytest.param("AWS/NATGateway", "ActiveConnectionCount", "unknown", id="a-zero-says-so"),
+        pytest.param("AWS/ApplicationELB", "ConsumedLCUs", "unknown", id="always-reported"),
+        pytest.param("AWS/ApplicationELB", "RequestCount", "zero", id="where-nonzero"),
+    ],
+)
+def test_silence_means_zero_only_where_aws_sends_nothing_for_it(namespace: str, metric_name: str, meaning: str) -> None:
+    with (CHECKOUT / "seeds" / "metric_catalog.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["namespace"] == namespace]
+    assert {row["absence_means"] for row in rows if row["metric_name"] == metric_name} == {meaning}
+    if namespace == "AWS/NATGateway":
+        assert {row["absence_means"] for row in rows} == {"unknown"}
 
 
 # Values may hold commas and equals signs: an API's name and a path are anything.

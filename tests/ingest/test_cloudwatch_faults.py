@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from tests.ingest.metrics import (
     expect_points,
     hiding,
     is_asking,
+    is_for,
     is_signed_for,
     key_of,
     list_catalogued,
@@ -255,22 +257,143 @@ def test_what_comes_whole_when_asked_again_is_whole(
     assert read_digests(functions) == read_digests(undisturbed)
 
 
+def read_reach(product: Product) -> tuple[datetime | None, datetime | None]:
+    """How far the region is collected, and its daily metrics."""
+    ((until, daily),) = product.query(
+        "select data_until_at, (statistics ->> 'daily_until_at')::timestamptz from raw.loads where is_current"
+    )
+    return until, daily
+
+
+def warning_of(finished: "CompletedProcess[str]") -> str:
+    """The one warning of a collection that ends well."""
+    assert (finished.returncode, errors_of(finished)) == (0, []), finished.stderr
+    (line,) = [line for line in finished.stderr.splitlines() if line.startswith("warning: ")]
+    return line
+
+
 @pytest.mark.usefixtures("_in_no_time")
-@pytest.mark.parametrize("status", ["InternalError", "PartialData"])
-def test_what_never_comes_whole_does_not_count_as_collected(
-    functions: Product, undisturbed: Product, cloud: Cloud, status: str
+@pytest.mark.parametrize("status", ["InternalError", "PartialData", "Forbidden"])
+def test_a_metric_that_never_comes_whole_holds_back_itself_alone(
+    functions: Product, undisturbed: Product, own_cloud: Cloud, status: str
 ) -> None:
-    """The other series stand, the run says so, and the next one asks for the rest."""
-    with answering(cloud, Spoiling(status, "Duration").decide):
-        line = sole_error(functions.call_at(cloud.present, "cloudwatch"))
-    assert f"CloudWatch {PAYER} us-west-2: only 4 of 5 metrics came whole ({status}); run again" in line
+    """Exit code 0, a warning that names it, the region goes on; it is asked for again until it comes."""
+    product = functions.with_variables(**variables_of(own_cloud, "us-west-2"))
+    begun = own_cloud.present
+    spoiling = Spoiling(status, "Errors")
     whole = read_digests(undisturbed)
-    assert read_digests(functions) == {key: told for key, told in whole.items() if key[3] != "Duration"}
-    assert {key[3]: end for key, end in read_until(functions).items() if end is None} == {"Duration": None}
-    with cloud.noting() as requests:
-        collect(functions, cloud)
-    assert {query[1] for each in read_asked(requests) for query in each.queries} == {"Duration"}
-    assert read_digests(functions) == whole
+    with answering(own_cloud, spoiling.decide):
+        line = warning_of(product.call_at(begun, "cloudwatch"))
+        assert f"warning: CloudWatch {PAYER} us-west-2: 1 metric is asked for in vain since 2026-11-23 00:00" in line
+        assert "(AWS/Lambda Errors of FunctionName=" in line and f": {status}); it is asked for again" in line
+        assert read_digests(product) == {key: told for key, told in whole.items() if key[3] != "Errors"}
+        assert {key[3]: end for key, end in read_until(product).items() if end is None} == {"Errors": None}
+        assert read_reach(product) == (begun, begun)
+        assert f"held back: {PAYER}/us-west-2: 1 metric is asked for in vain" in product.call("status").stdout
+    own_cloud.router.advance(1)
+    struck = spoiling.struck
+    with answering(own_cloud, spoiling.decide), own_cloud.noting() as requests:
+        line = warning_of(product.call_at(own_cloud.present, "cloudwatch"))
+    assert "1 metric is asked for in vain since 2026-11-23 00:00" in line
+    assert spoiling.struck > struck, "it is asked for again"
+    listings = [request for request in requests if is_for(request, "ListMetrics")]
+    assert listings and all(b"RecentlyActive" in request.body for request in listings), "no listing of everything"
+    assert {query[1] for each in read_asked(requests) for query in each.queries} == {
+        "Invocations",
+        "Errors",
+        "Throttles",
+    }
+    assert read_reach(product) == (own_cloud.present, begun)
+    own_cloud.router.advance(24)
+    collect(product, own_cloud)
+    assert set(read_until(product).values()) == {own_cloud.present}
+    assert "held back:" not in product.call("status").stdout
+    assert product.query("select count(*) from raw.cloudwatch_series where held_back_reason is not null") == [(0,)]
+    (metric,) = [each for each in list_catalogued(own_cloud, FUNCTIONS) if each.name == "Errors"]
+    first = int((begun - timedelta(days=20)).timestamp())
+    stored = read_points(product, key_of(metric), HOUR)
+    assert {second for second in stored if second >= first} == set(
+        expect_points(own_cloud, metric, first, int(own_cloud.present.timestamp()), HOUR)
+    ), "from where it ended, without a hole"
+
+
+@pytest.mark.usefixtures("_in_no_time")
+def test_a_region_of_which_nothing_comes_whole_is_held_back(functions: Product, cloud: Cloud) -> None:
+    """A bad day of CloudWatch isn't a few bad metrics."""
+    names = ("Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions")
+
+    def decide(action: str, parameters: Mapping[str, Any], genuine: Genuine) -> Answer:
+        answer = genuine()
+        for name in names:
+            genuine_answer = answer
+            answer = Spoiling("InternalError", name).decide(action, parameters, lambda told=genuine_answer: told)
+        return answer
+
+    with answering(cloud, decide):
+        line = sole_error(functions.call_at(cloud.present, "cloudwatch"))
+    assert f"CloudWatch {PAYER} us-west-2: only 0 of 5 metrics came whole (InternalError); run again" in line
+    assert read_reach(functions) == (None, None)
+    collect(functions, cloud)
+    assert read_reach(functions) == (cloud.present, cloud.present)
+
+
+@pytest.mark.usefixtures("_in_no_time")
+def test_many_at_once_are_an_error_and_the_same_ones_later_a_warning(
+    functions: Product, own_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten, or a tenth, say that the region has a bad day; here one of five."""
+    monkeypatch.setattr("ingest.cloudwatch.collection._FEW", 1)
+    product = functions.with_variables(**variables_of(own_cloud, "us-west-2"))
+    with answering(own_cloud, Spoiling("Forbidden", "Errors").decide):
+        line = sole_error(product.call_at(own_cloud.present, "cloudwatch"))
+        assert "only 4 of 5 metrics came whole (Forbidden); run again" in line
+        assert read_reach(product) == (None, None)
+    own_cloud.router.advance(1)
+    with answering(own_cloud, Spoiling("Forbidden", "Errors").decide):
+        assert "1 metric is asked for in vain" in warning_of(product.call_at(own_cloud.present, "cloudwatch"))
+        assert read_reach(product) == (own_cloud.present, own_cloud.present)
+
+
+def test_a_metric_that_cloudwatch_takes_for_invalid_is_left_out_and_named(
+    functions: Product, undisturbed: Product, own_cloud: Cloud
+) -> None:
+    """It would have the whole call refused, and with it the region at every run."""
+    product = functions.with_variables(**variables_of(own_cloud, "us-west-2"))
+
+    def refuse(request: Request) -> ServiceError | None:
+        if not is_asking(request) or "Errors" not in {query[1] for query in read_asked([request])[0].queries}:
+            return None
+        return ServiceError(400, "ValidationError", "The value of a dimension\nis not valid")
+
+    whole = read_digests(undisturbed)
+    with own_cloud.refusing(refuse):
+        line = warning_of(product.call_at(own_cloud.present, "cloudwatch"))
+        assert (
+            f"warning: CloudWatch {PAYER} us-west-2: 1 metric is asked for in vain since 2026-11-23 00:00 UTC "
+            "(AWS/Lambda Errors of FunctionName="
+        ) in line
+        assert "AWS answered ValidationError (The value of a dimension is not valid)" in line
+        assert read_digests(product) == {key: told for key, told in whole.items() if key[3] != "Errors"}
+        own_cloud.router.advance(1)
+        for _ in range(2):
+            with own_cloud.noting() as requests:
+                assert "1 metric is asked for in vain" in warning_of(product.call_at(own_cloud.present, "cloudwatch"))
+            asked = {query[1] for each in read_asked(requests) for query in each.queries}
+            assert asked <= {"Invocations", "Throttles"}, "a refused metric is asked for once a day"
+        own_cloud.router.advance(24)
+        with own_cloud.noting() as requests:
+            assert "1 metric is asked for in vain" in warning_of(product.call_at(own_cloud.present, "cloudwatch"))
+        with_it = [each for each in read_asked(requests) if "Errors" in {query[1] for query in each.queries}]
+        assert 1 <= len(with_it) <= 3, "in each of its windows at most, which are under way at once"
+        assert all({query[1] for query in each.queries} == {"Errors"} for each in with_it), "alone"
+    told = product.query(
+        "select (statistics ->> 'held_back_series_count')::int, statistics ->> 'held_back_finding' like '%Errors%'"
+        " from raw.loads where is_current"
+    )
+    assert told == [(1, True)]
+    own_cloud.router.advance(25)
+    collect(product, own_cloud)
+    assert set(read_until(product).values()) == {own_cloud.present}
 
 
 def test_what_is_no_number_is_left_out_and_counted(functions: Product, undisturbed: Product, cloud: Cloud) -> None:

@@ -1,6 +1,7 @@
 """Which window each series is asked for, and how windows are packed into calls."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
@@ -129,6 +130,14 @@ HOURLY_FROM = MIDNIGHT - days(HOURLY_DAYS)
 def test_windows(each: CatalogMetric, until: datetime | None, expected: list[tuple[int, datetime, datetime]]) -> None:
     windows = list_windows(known(each, until), END)
     assert [(period, window.start_at, window.end_at) for period, window in windows] == expected
+
+
+def test_two_weeks_read_again_are_two_weeks_of_five_minutes_of_what_rightsizing_judges() -> None:
+    """How a database of an earlier version, which knew hours alone, gets them: `--reread-hours 336`."""
+    until, weeks = END - timedelta(hours=1), timedelta(hours=336)
+    cpu, other = (list(list_windows(known(each, until), END, weeks)) for each in (CPU, HOURLY))
+    assert cpu == [(FINE, Window(until - weeks, END))]
+    assert other == [(HOUR, Window(until - weeks, END - days(3))), (FINE, Window(END - days(3), END))]
 
 
 METRICS = st.one_of(
@@ -289,6 +298,22 @@ def test_hourly_metrics_come_before_daily_ones() -> None:
     due = list_due(series, END)
     collected = [query.known.metric.collected for call in plan_calls(due, END) for query in call.queries]
     assert collected == ["hourly"] * 400 + ["daily"] * 400
+
+
+def test_what_was_refused_is_asked_for_once_a_day_alone_and_last() -> None:
+    """Others in its call would be refused with it."""
+    refused = [
+        replace(known(each, END - days(9), number), refused_at=END - timedelta(hours=hours))
+        for number, (each, hours) in enumerate([(HOURLY, 24), (HOURLY, 25), (DAILY, 25)], start=100)
+    ]
+    series = [*refused, *(known(each, END - days(9), number) for number, each in enumerate([DAILY, HOURLY]))]
+    due = list_due(series, END)
+    assert [each.series_id for each in due] == [1, 0, 101, 102]
+    together = [{query.known.series_id for query in call.queries} for call in plan_calls(due, END)]
+    assert {0, 1} in together, "five minutes of the last three days"
+    assert [ids for ids in together if ids & {101, 102} and len(ids) > 1] == []
+    assert together[-1] == {102}
+    assert [each.series_id for each in list_due(series, END, timedelta(hours=1))] == [1, 0, 100, 101, 102]
 
 
 @pytest.mark.parametrize(

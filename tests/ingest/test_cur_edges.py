@@ -138,9 +138,25 @@ def test_a_database_of_the_earlier_form_is_taken_over(product: Product, tmp_path
         ),
         "insert into raw.cur_line_items select * from raw.kept",
         "drop table raw.kept, raw.texts",
+        "create schema staging",
+        "create view staging.stg_cur__line_items as select line_item_resource_id from raw.cur_line_items",
+        "create view staging.stg_cur__attributes as select attributes from raw.cur_attributes",
+        "create schema intermediate",
+        "create view intermediate.int_line_items as select * from staging.stg_cur__line_items",
+        "create schema reporting",
+        "create view reporting.bill as select line_item_unblended_cost from raw.cur_line_items",
     )
+    kept = product.query("select load_id, attributes_id, line_item_resource_id from raw.cur_line_items order by 1, 2")
+    line = sole_error(product.call("cur", "--source", "/nonexistent"))
+    assert "view reporting.bill depends on table raw.cur_line_items" in line and "nothing is changed yet" in line
+    assert product.query("select relkind from pg_class where oid = 'raw.cur_line_items'::regclass") == [("p",)]
+    assert kept == product.query(
+        "select load_id, attributes_id, line_item_resource_id from raw.cur_line_items order by 1, 2"
+    )
+    product.change("drop view reporting.bill")
     assert "no such folder" in sole_error(product.call("cur", "--source", "/nonexistent"))
     assert product.query(everything) == before
+    assert product.query("select count(*) from pg_views where schemaname in ('staging', 'intermediate')") == [(0,)]
     assert sync(product, tmp_path / "early") == [
         f"012345678901/early/{period}: unchanged, 0 rows read" for period in ("2026-10", "2026-09")
     ]

@@ -38,6 +38,32 @@ def test_table(estate: Estate) -> None:
     assert any(line.startswith("cloudwatch") and " 0  " in line and "none" in line for line in lines)
 
 
+def test_rows_are_those_of_all_collections_together(estate: Estate) -> None:
+    """The last one of a region brings a few rows, or none, to the many that stand."""
+    product = estate.product.copy(f"{estate.product.database}_status")
+    ((key, rows),) = product.query(
+        "select partition_key, row_count from raw.loads where source_name = 'cloudwatch' order by 2 desc limit 1"
+    )
+    product.change(
+        f"""
+        insert into raw.loads (source_name, partition_key, source_uri, source_version, row_count, byte_count,
+            request_count, statistics, started_at)
+        select source_name, partition_key, source_uri, source_version, 0, 0, 0, '{{}}', started_at
+        from raw.loads where source_name = 'cloudwatch' and partition_key = '{key}'
+        """,
+        f"update raw.loads set is_current = row_count = 0 where partition_key = '{key}'",
+    )
+    header, *lines = product.call("status").stdout.splitlines()
+    (line,) = [line for line in lines if line.startswith("cloudwatch") and f" {key} " in line]
+    place = header.index("rows loaded")
+    assert rows > 0 and line[place:].split()[0] == f"{rows:,}"
+    (load,) = [
+        load for load in json.loads(product.call("status", "--json").stdout)["loads"] if load["partition_key"] == key
+    ]
+    assert (load["row_count"], load["total_row_count"]) == (0, rows)
+    product.drop()
+
+
 def test_json(estate: Estate) -> None:
     told = json.loads(estate.product.call("status", "--json").stdout)
     assert (told["under_way"], told["missing"]) == ([], [])

@@ -1,8 +1,12 @@
--- What is billed but silent in CloudWatch, and what reports but isn't billed: per account and kind of resource that the
--- catalogue knows metrics of. Now means the newest two weeks of each source, for which ListMetrics goes on naming what
--- has fallen silent.
+-- What is billed but silent in CloudWatch, what reports but isn't billed, and what CloudWatch doesn't answer for: per
+-- account and kind of resource that the catalogue knows metrics of. Now means the newest two weeks of each source, for
+-- which ListMetrics goes on naming what has fallen silent.
 with resources as (
     select * from {{ ref('dim_resources') }}
+),
+
+series as (
+    select * from {{ ref('int_reporting_series_identified') }}
 ),
 
 collections as (
@@ -45,6 +49,21 @@ listed as (
     group by account_id, region
 ),
 
+-- A metric that is asked for in vain, for as long as it is listed.
+held_back as (
+    select distinct
+        series.account_id,
+        series.region,
+        series.resource_type,
+        series.resource_id
+    from series
+    inner join listed
+        on
+            series.account_id = listed.account_id
+            and series.region = listed.region
+    where series.held_back_since_at is not null and series.last_seen_at > listed.last_listed_at - interval '14 days'
+),
+
 seen as (
     select
         resources.account_id,
@@ -52,6 +71,7 @@ seen as (
         resource_types.service_name,
         known_types.silence_means,
         collections.account_id is not null as is_read,
+        held_back.resource_id is not null as is_held_back,
         coalesce(resources.last_billed_at > as_of.costs_as_of_at - interval '14 days', false) as is_billed,
         coalesce(resources.last_reported_at > listed.last_listed_at - interval '14 days', false) as is_reporting
     from resources
@@ -66,6 +86,12 @@ seen as (
         on
             resources.account_id = collections.account_id
             and resources.region = collections.region
+    left join held_back
+        on
+            resources.account_id = held_back.account_id
+            and resources.region = held_back.region
+            and resources.resource_type = held_back.resource_type
+            and resources.resource_id = held_back.resource_id
 )
 
 select
@@ -77,6 +103,7 @@ select
     count(*) filter (where is_billed and not is_reporting and is_read) as silent_resource_count,
     count(*) filter (where is_billed and not is_reporting and not is_read) as unread_resource_count,
     count(*) filter (where not is_billed) as unbilled_resource_count,
+    count(*) filter (where is_held_back) as held_back_resource_count,
     silence_means,
     {{ evaluated_at() }} as evaluated_at
 from seen

@@ -1,5 +1,6 @@
 -- Flags: a NAT gateway without a connection and without a byte in the whole look-back. Why: its hours are paid for and
--- nothing passes through. Remedy: see the rule's seed row. One row per NAT gateway.
+-- nothing passes through. Remedy: see the rule's seed row. One row per NAT gateway. An idle gateway sends zeros: of one
+-- that sends nothing, nothing is known.
 with subjects as (
     select * from {{ ref('int_rule_subjects_gathered') }}
     where rule_id = 'idle_nat_gateways'
@@ -18,7 +19,8 @@ traffic as (
         max(maximum_value) filter (where metric_name = 'ActiveConnectionCount') as active_connections_maximum,
         min(completeness_ratio) as completeness_ratio,
         min(days_observed) as days_observed,
-        count(distinct metric_name) as metric_count
+        bool_or(metric_name = 'BytesOutToDestination') and bool_or(metric_name = 'BytesInFromDestination')
+            as is_seen_both_ways
     from utilization
     group by resource_key, window_days
 ),
@@ -29,6 +31,7 @@ measured as (
         traffic.bytes_total,
         traffic.active_connections_maximum,
         traffic.completeness_ratio,
+        traffic.is_seen_both_ways,
         floor(coalesce(traffic.days_observed, 0))::integer as days_observed,
         (subjects.thresholds ->> 'bytes_total')::numeric as limit_bytes_total,
         (subjects.thresholds ->> 'active_connections_maximum')::numeric as limit_active_connections,
@@ -49,6 +52,7 @@ judged as (
         coalesce(
             days_observed >= minimum_observed_days
             and completeness_ratio >= minimum_completeness_ratio
+            and is_seen_both_ways
             and bytes_total is not null
             and active_connections_maximum is not null,
             false

@@ -15,11 +15,13 @@ renamed as (
         metric_name,
         dimension_names,
         dimensions,
+        held_back_reason,
 
         -- timestamps
         first_seen_at,
         last_seen_at,
-        collected_until_at
+        collected_until_at,
+        held_back_since_at
     from source
 )
 

@@ -17,6 +17,7 @@ renamed as (
         row_count,
         byte_count,
         request_count,
+        (statistics ->> 'held_back_series_count')::bigint as held_back_metric_count,
 
         -- booleans
         is_current,
