@@ -2,29 +2,38 @@
 {{ config(materialized='table') }}
 
 -- CUR's costs by day, account and the name under which Cost Explorer shows the service.
-with line_items as (
+with attributes as (
+    select * from {{ ref('stg_cur__attributes') }}
+),
+
+line_items as (
     select
-        payer_account_id,
-        account_id,
-        billing_period_start_date,
-        usage_date,
-        coalesce(line_item_type, '') as line_item_type,
-        coalesce(service_code, '') as service_code,
-        coalesce(usage_type, '') as usage_type,
-        max(product_name) as product_name,
+        amortized.payer_account_id,
+        amortized.account_id,
+        amortized.billing_period_start_date,
+        amortized.usage_date,
+        -- Cost Explorer shows a returned plan as what its line is called.
+        case
+            when amortized.line_item_type = 'Refund' then 'refund' else amortized.charge_class
+        end as record_class,
+        coalesce(attributes.billing_entity = 'AWS Marketplace', false) as is_marketplace,
+        coalesce(amortized.service_code like 'AWSSupport%', false) as is_support,
+        amortized.currency_code,
+        coalesce(amortized.line_item_type, '') as line_item_type,
+        coalesce(amortized.service_code, '') as service_code,
+        coalesce(amortized.usage_type, '') as usage_type,
+        max(amortized.product_name) as product_name,
         count(*) as line_item_count,
-        sum(unblended_cost_usd) as unblended_cost_usd,
-        sum(amortized_cost_usd) as amortized_cost_usd,
-        max(usage_end_at) as last_usage_end_at
-    from {{ ref('int_line_items_amortized') }}
-    group by
-        payer_account_id,
-        account_id,
-        billing_period_start_date,
-        usage_date,
-        coalesce(line_item_type, ''),
-        coalesce(service_code, ''),
-        coalesce(usage_type, '')
+        sum(amortized.unblended_cost_usd) as unblended_cost_usd,
+        sum(amortized.blended_cost_usd) as blended_cost_usd,
+        sum(amortized.amortized_cost_usd) as amortized_cost_usd,
+        max(amortized.usage_end_at) as last_usage_end_at
+    from {{ ref('int_line_items_amortized') }} as amortized
+    left join attributes
+        on
+            amortized.load_id = attributes.load_id
+            and amortized.attributes_id = attributes.attributes_id
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 ),
 
 kinds as (
@@ -68,9 +77,16 @@ select
     line_items.billing_period_start_date,
     line_items.usage_date,
     named.service_name,
+    line_items.record_class,
+    line_items.is_marketplace,
+    line_items.is_support,
+    line_items.currency_code,
     sum(line_items.line_item_count)::bigint as line_item_count,
     sum(line_items.unblended_cost_usd) as unblended_cost_usd,
+    sum(line_items.blended_cost_usd) as blended_cost_usd,
     sum(line_items.amortized_cost_usd) as amortized_cost_usd,
+    null::numeric as net_unblended_cost_usd,
+    null::numeric as net_amortized_cost_usd,
     max(line_items.last_usage_end_at) as last_usage_end_at
 from line_items
 inner join named
@@ -78,9 +94,4 @@ inner join named
         line_items.line_item_type = named.line_item_type
         and line_items.service_code = named.service_code
         and line_items.usage_type = named.usage_type
-group by
-    line_items.payer_account_id,
-    line_items.account_id,
-    line_items.billing_period_start_date,
-    line_items.usage_date,
-    named.service_name
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9

@@ -7,8 +7,12 @@ renamed as (
         -- ids
         load_id,
         attributes_id,
+        nullif(bill_invoice_id, '') as invoice_id,
+        bill_payer_account_id as payer_account_id,
 
         -- strings
+        bill_billing_entity as billing_entity,
+        line_item_operation as operation,
         coalesce(attributes ->> 'product_region', attributes ->> 'product_region_code') as region,
         attributes ->> 'product_instance_type' as instance_type,
         attributes ->> 'product_operating_system' as operating_system,
@@ -20,6 +24,9 @@ renamed as (
         attributes ->> 'savings_plan_offering_type' as savings_plan_type,
         attributes ->> 'resource_tags_user_name' as name_tag,
         attributes ->> 'resource_tags_user_environment' as environment_tag,
+
+        -- dates
+        (bill_billing_period_start_date at time zone 'UTC')::date as billing_period_start_date,
 
         -- everything else that AWS delivered
         attributes
