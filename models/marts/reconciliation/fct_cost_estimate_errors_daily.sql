@@ -114,11 +114,11 @@ select
     trim_scale(estimated_unblended_cost_usd) as estimated_unblended_cost_usd,
     trim_scale(billed_unblended_cost_usd) as billed_unblended_cost_usd,
     trim_scale(unblended_error_usd) as unblended_error_usd,
-    unblended_error_usd / nullif(abs(billed_unblended_cost_usd), 0) as unblended_error_ratio,
+    trim_scale(unblended_error_usd / nullif(abs(billed_unblended_cost_usd), 0)) as unblended_error_ratio,
     trim_scale(estimated_amortized_cost_usd) as estimated_amortized_cost_usd,
     trim_scale(billed_amortized_cost_usd) as billed_amortized_cost_usd,
     trim_scale(amortized_error_usd) as amortized_error_usd,
-    amortized_error_usd / nullif(abs(billed_amortized_cost_usd), 0) as amortized_error_ratio,
+    trim_scale(amortized_error_usd / nullif(abs(billed_amortized_cost_usd), 0)) as amortized_error_ratio,
     is_month_final,
     {{ evaluated_at() }} as evaluated_at
 from compared

@@ -154,11 +154,17 @@ measured as (
     select
         compared.*,
         greatest(
-            abs(unblended_difference_usd),
-            abs(amortized_difference_usd),
-            abs(blended_difference_usd),
-            abs(net_unblended_difference_usd),
-            abs(net_amortized_difference_usd)
+            abs(compared.unblended_difference_usd),
+            abs(compared.amortized_difference_usd),
+            abs(compared.net_unblended_difference_usd),
+            abs(compared.net_amortized_difference_usd),
+            -- A blended rate is the average of its whole month: until both sources have seen its end, two averages.
+            case
+                when
+                    (date_trunc('month', compared.usage_date) + interval '1 month')::timestamp at time zone 'UTC'
+                    <= least(as_of.costs_as_of_at, as_of.cost_explorer_as_of_at)
+                    then abs(compared.blended_difference_usd)
+            end
         ) as largest_difference_usd,
         -- One row more than the line items: Cost Explorer rounds its own sum once.
         tolerances.rounding_usd_per_line_item * (compared.line_item_count + 1) as tolerance_usd,

@@ -47,8 +47,9 @@ select
     trim_scale(amortized_difference_usd) as amortized_difference_usd,
     trim_scale(absolute_unblended_difference_usd) as absolute_unblended_difference_usd,
     trim_scale(compared_cost_usd) as compared_cost_usd,
-    compared_cost_usd / nullif(sum(compared_cost_usd) over (partition by usage_month_start_date, account_id), 0)
-        as compared_cost_ratio,
+    trim_scale(
+        compared_cost_usd / nullif(sum(compared_cost_usd) over (partition by usage_month_start_date, account_id), 0)
+    ) as compared_cost_ratio,
     first_usage_date,
     last_usage_date,
     is_month_final,
