@@ -102,7 +102,9 @@ def _sync_month(account: Account, first: date) -> MonthResult:
     }
     with explained(place):
         pages = list(account.client("invoicing", _REGION).get_paginator("list_invoice_summaries").paginate(**request))
-    rows = [_read_invoice(each, account.account_id, first, place) for page in pages for each in page["InvoiceSummaries"]]
+    rows = [
+        _read_invoice(each, account.account_id, first, place) for page in pages for each in page["InvoiceSummaries"]
+    ]
     row_count = replace_partition(
         SOURCE_NAME,
         partition_key,

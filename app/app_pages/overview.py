@@ -145,7 +145,9 @@ else:
     st.html(build_note("No billing period has been loaded."))
 
 if estimated:
-    st.html(build_note(f"{show_month(estimated.month_start_date)} to date, up to the newest day that any source knows:"))
+    st.html(
+        build_note(f"{show_month(estimated.month_start_date)} to date, up to the newest day that any source knows:")
+    )
     show_table(
         [
             Column("Source", is_short=True),

@@ -48,7 +48,9 @@ def describe_plan(months: int = MONTHS, now: datetime | None = None, *, is_hourl
         lines += _describe_hours(present.date(), price)
         cost += 2 * len(payers) * price
     else:
-        lines.append(f"hourly and resource-level costs: off; {hourly.VARIABLE}=1 or --hourly reads them, --plan prices them")
+        lines.append(
+            f"hourly and resource-level costs: off; {hourly.VARIABLE}=1 or --hourly reads them, --plan prices them"
+        )
     with database.connect() as connection:
         budget = read_budget(connection, present)
     lines.append(f"this month so far ${budget.spent_usd:,.4f} of a cap of ${budget.cap_usd:,.2f} ({budget.cap_reason})")

@@ -37,9 +37,7 @@ class MonthResult:
     error: str = ""
 
 
-def sync_costs(
-    months: int = MONTHS, today: date | None = None, *, is_hourly: bool | None = None
-) -> list[MonthResult]:
+def sync_costs(months: int = MONTHS, today: date | None = None, *, is_hourly: bool | None = None) -> list[MonthResult]:
     """Read the last months' daily costs, and those of earlier billed months that were never read; each takes the place
     of what was there.
 
