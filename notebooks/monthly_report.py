@@ -107,7 +107,8 @@ if estimated and together:
     in_short.append(
         f"{show_month(together.month_start_date)} to date: {show_money(together.amortized_cost_usd)} up to "
         f"{show_date(together.last_usage_date)}, Cost Explorer's estimate of "
-        f"{show_money(estimated.amortized_cost_usd)} for the days from {show_date(estimated.first_usage_date)} on included."
+        f"{show_money(estimated.amortized_cost_usd)} for the days from {show_date(estimated.first_usage_date)} on "
+        "included."
     )
 in_short += [
     f"The costs agree with Cost Explorer, on whole days, through {show_date(reconciliation.last_reconciled_date)}."
@@ -175,8 +176,8 @@ display(
 # ## Does it tie out?
 #
 # The Cost and Usage Report against Cost Explorer, per day, account, service and class of charge. Reconciled: they agree
-# within the tolerance. Provisional: the days are too young, one source doesn't reach them yet, or AWS may still post what
-# differs because the month isn't final. Disputed: they disagree.
+# within the tolerance. Provisional: the days are too young, one source doesn't reach them yet, or AWS may still post
+# what differs because the month isn't final. Disputed: they disagree.
 
 # %%
 display(

@@ -145,9 +145,7 @@ else:
     st.html(build_note("No billing period has been loaded."))
 
 if estimated:
-    st.html(
-        build_note(f"{show_month(estimated.month_start_date)} to date, up to the newest day that any source knows:")
-    )
+    st.html(build_note(f"{show_month(estimated.month_start_date)} to date, to the newest day that a source knows:"))
     show_table(
         [
             Column("Source", is_short=True),
@@ -183,8 +181,8 @@ if reconciliation.statuses:
     worst = judge_reconciliation(reconciliation)
     st.html(
         build_note(
-            f"The Cost and Usage Report against Cost Explorer, per day, account, service and class of charge. Compared through "
-            f"{show_date(reconciliation.last_compared_date)}; taken together: {show_word(worst)}."
+            "The Cost and Usage Report against Cost Explorer, per day, account, service and class of charge. Compared "
+            f"through {show_date(reconciliation.last_compared_date)}; taken together: {show_word(worst)}."
         )
     )
     show_table(

@@ -40,7 +40,10 @@ def get_data_quality() -> list[SourceQuality]:
             load_count, row_count, finding, evaluated_at
         from marts.data_quality
         order by
-            array_position(array['cur', 'cost_explorer', 'invoices', 'cloudwatch', 'inventory', 'prices'], source_name), source_name
+            array_position(
+                array['cur', 'cost_explorer', 'invoices', 'cloudwatch', 'inventory', 'prices'], source_name
+            ),
+            source_name
         """,
         row_type=SourceQuality,
     )

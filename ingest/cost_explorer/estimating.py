@@ -49,7 +49,7 @@ def describe_plan(months: int = MONTHS, now: datetime | None = None, *, is_hourl
         cost += 2 * len(payers) * price
     else:
         lines.append(
-            f"hourly and resource-level costs: off; {hourly.VARIABLE}=1 or --hourly reads them, --plan prices them"
+            f"hourly and resource-level costs: off; {hourly.VARIABLE}=1 or --hourly reads them, and with --plan prices them"
         )
     with database.connect() as connection:
         budget = read_budget(connection, present)
@@ -64,19 +64,19 @@ def _describe_hours(today: date, request_price: Decimal) -> list[str]:
     record_count = _count_hourly_records(today)
     price = read_prices()[_HOURLY_RECORDS].usd_per_unit
     lines = [
-        f"hourly costs of {hourly.DAYS} days: 2 requests, {show_usd(2 * request_price)}, and as many more as their answers "
-        "have pages, which isn't known beforehand"
+        f"hourly costs of {hourly.DAYS} days: 2 requests, {show_usd(2 * request_price)}, and as many more as their "
+        "answers have pages, which isn't known beforehand"
     ]
     if record_count is None:
         return [
             *lines,
-            f"holding them: ${price:f} for each usage record and day, billed by AWS from when they are enabled, read or "
-            "not; how many records there are isn't known, because no bill by the hour is loaded",
+            f"holding them: ${price:f} for each usage record and day, billed by AWS from when they are enabled, read "
+            "or not; how many records there are isn't known, because no bill by the hour is loaded",
         ]
     return [
         *lines,
-        f"holding them: about {record_count:,} usage records (the loaded bill's lines of these days) at ${price:f} a day: "
-        f"{show_usd(record_count * price)} a day, billed by AWS from when they are enabled, read or not",
+        f"holding them: about {record_count:,} usage records (the loaded bill's lines of these days) at ${price:f} a "
+        f"day: {show_usd(record_count * price)} a day, billed by AWS from when they are enabled, read or not",
     ]
 
 

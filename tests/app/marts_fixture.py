@@ -270,8 +270,12 @@ def reconciliation_days() -> Rows:
 
 def reconciliation_months() -> Rows:
     """November by class and cause: two accounts of which each has a disputed usage of the same kind, a late credit."""
-    november = {"usage_month_start_date": date(2026, 11, 1), "account_id": SHOP, "record_class": "usage",
-                "first_usage_date": date(2026, 11, 1), "last_usage_date": date(2026, 11, 8), "evaluated_at": NOW}  # fmt: skip
+    november = {
+        "usage_month_start_date": date(2026, 11, 1),
+        "first_usage_date": date(2026, 11, 1),
+        "last_usage_date": date(2026, 11, 8),
+        "evaluated_at": NOW,
+    }
     differing = (
         (SHOP, "usage", "reconciled", "none", 7, "0", "0"),
         (SHOP, "usage", "disputed", "unknown", 1, "12.34", "12.34"),

@@ -29,7 +29,8 @@ select
     service_name,
     case
         when bool_or(reconciliation_status = 'disputed') then 'disputed'
-        -- A young day or a running fee says nothing against the days before; a difference that AWS may still settle does.
+        -- A young day or a running fee says nothing against the days before; a difference that AWS may still settle
+        -- does.
         when
             bool_or(
                 reconciliation_status = 'provisional'

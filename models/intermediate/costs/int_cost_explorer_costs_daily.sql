@@ -1,5 +1,5 @@
--- Cost Explorer's costs by day, account, service and class of charge. What isn't in US dollars has no cost here: its row
--- stays, with its currency.
+-- Cost Explorer's costs by day, account, service and class of charge. What isn't in US dollars has no cost here: its
+-- row stays, with its currency.
 with daily_costs as (
     select * from {{ ref('stg_cost_explorer__daily_costs') }}
 ),

@@ -33,7 +33,20 @@ line_items as (
         on
             amortized.load_id = attributes.load_id
             and amortized.attributes_id = attributes.attributes_id
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    group by
+        amortized.payer_account_id,
+        amortized.account_id,
+        amortized.billing_period_start_date,
+        amortized.usage_date,
+        case
+            when amortized.line_item_type = 'Refund' then 'refund' else amortized.charge_class
+        end,
+        coalesce(attributes.billing_entity = 'AWS Marketplace', false),
+        coalesce(amortized.service_code like 'AWSSupport%', false),
+        amortized.currency_code,
+        coalesce(amortized.line_item_type, ''),
+        coalesce(amortized.service_code, ''),
+        coalesce(amortized.usage_type, '')
 ),
 
 kinds as (
@@ -94,4 +107,13 @@ inner join named
         line_items.line_item_type = named.line_item_type
         and line_items.service_code = named.service_code
         and line_items.usage_type = named.usage_type
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+group by
+    line_items.payer_account_id,
+    line_items.account_id,
+    line_items.billing_period_start_date,
+    line_items.usage_date,
+    named.service_name,
+    line_items.record_class,
+    line_items.is_marketplace,
+    line_items.is_support,
+    line_items.currency_code

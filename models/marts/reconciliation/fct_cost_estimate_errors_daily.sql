@@ -70,9 +70,17 @@ billed as (
 ),
 
 parties as (
-    select payer_account_id, usage_date, account_id from estimates
+    select
+        payer_account_id,
+        usage_date,
+        account_id
+    from estimates
     union
-    select payer_account_id, usage_date, account_id from billed
+    select
+        payer_account_id,
+        usage_date,
+        account_id
+    from billed
 ),
 
 compared as (

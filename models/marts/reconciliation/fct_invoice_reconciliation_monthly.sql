@@ -38,7 +38,9 @@ invoices as (
             when base_currency_code = 'USD' then base_total_amount
             when payment_currency_code = 'USD' then payment_total_amount
         end as invoice_total_usd,
-        case when base_currency_code = 'USD' then base_taxes_amount end as invoice_taxes_usd
+        case
+            when base_currency_code = 'USD' then base_taxes_amount
+        end as invoice_taxes_usd
     from summaries
 ),
 
