@@ -66,8 +66,8 @@ def get_account_costs_monthly(account_id: str | None = None) -> list[AccountMont
 def get_reconciliation_summary(account_id: str | None = None, disputed_limit: int = 50) -> ReconciliationSummary:
     """CUR against Cost Explorer: sums per status, how far it ties out, and the largest disputed rows.
 
-    A row is one day × account × service × class of charge. `last_reconciled_date` is the newest day of which every row is
-    reconciled.
+    A row is one day × account × service × class of charge. `last_reconciled_date` is the newest day of which every row
+    is reconciled.
     """
     statuses = fetch_rows(
         """

@@ -49,7 +49,7 @@ def describe_plan(months: int = MONTHS, now: datetime | None = None, *, is_hourl
         cost += 2 * len(payers) * price
     else:
         lines.append(
-            f"hourly and resource-level costs: off; {hourly.VARIABLE}=1 or --hourly reads them, and with --plan prices them"
+            f"hourly and resource-level costs: off; {hourly.VARIABLE}=1 or --hourly reads them, and --plan prices it"
         )
     with database.connect() as connection:
         budget = read_budget(connection, present)

@@ -1,5 +1,5 @@
--- Both sides of the reconciliation hold all of their source: CUR's and Cost Explorer's totals, whole, what Cost Explorer
--- tells in another currency aside; and its months hold all of its days.
+-- Both sides of the reconciliation hold all of their source: CUR's and Cost Explorer's totals, whole, what Cost
+-- Explorer tells in another currency aside; and its months hold all of its days.
 with reconciliation as (
     select
         coalesce(sum(cur_unblended_cost_usd), 0) as cur_cost_usd,

@@ -32,21 +32,20 @@ periods as (
 
 invoices as (
     select
-        *,
+        summaries.*,
         -- AWS prices in the base currency; it is dollars but for accounts of some countries.
         case
-            when base_currency_code = 'USD' then base_total_amount
-            when payment_currency_code = 'USD' then payment_total_amount
+            when summaries.base_currency_code = 'USD' then summaries.base_total_amount
+            when summaries.payment_currency_code = 'USD' then summaries.payment_total_amount
         end as invoice_total_usd,
         case
-            when base_currency_code = 'USD' then base_taxes_amount
+            when summaries.base_currency_code = 'USD' then summaries.base_taxes_amount
         end as invoice_taxes_usd
     from summaries
 ),
 
 tolerances as (
-    select
-        max(tolerance_value) filter (where tolerance_name = 'rounding_usd_per_invoice') as rounding_usd_per_invoice
+    select max(tolerance_value) filter (where tolerance_name = 'rounding_usd_per_invoice') as rounding_usd_per_invoice
     from {{ ref('reconciliation_tolerances') }}
 ),
 
