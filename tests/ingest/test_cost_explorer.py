@@ -50,7 +50,8 @@ def ask_account(cloud: Cloud) -> list[tuple[Any, ...]]:
                 for group in day["Groups"]:
                     amounts = [Decimal(group["Metrics"][name]["Amount"]) for name in COSTS]
                     used = group["Metrics"]["UsageQuantity"]
-                    quantity = (None, None) if used["Unit"] == "N/A" else (Decimal(used["Amount"]), used["Unit"])
+                    has_unit = used["Unit"] not in ("N/A", "")
+                    quantity = (Decimal(used["Amount"]), used["Unit"]) if has_unit else (None, None)
                     start = date.fromisoformat(day["TimePeriod"]["Start"])
                     rows.append((start, account_id, *group["Keys"], *amounts, *quantity, day["Estimated"], "USD"))
             if "NextPageToken" not in page:
