@@ -27,6 +27,7 @@ SOURCE_WORDS = {
     "cur": "Cost and Usage Report",
     "cloudwatch": "CloudWatch",
     "cost_explorer": "Cost Explorer",
+    "invoices": "AWS invoices",
     "inventory": "Inventory",
     "prices": "Prices",
 }
@@ -55,6 +56,20 @@ OVERLAP_WORDS = {
     "none": "nothing else saves it",
     "removed_as_waste": "another finding removes the resource",
     "resized_first": "another finding makes the machine smaller first",
+}
+CAUSE_WORDS = {
+    "credit_or_refund_timing": "a credit or refund that one source doesn't have yet",
+    "tax": "tax that one source doesn't have yet",
+    "support": "AWS Support, posted on the 6th or 7th of the next month",
+    "marketplace": "a charge of the AWS Marketplace",
+    "currency": "told in another currency",
+    "reporting_lag": "too young to compare",
+    "unfinished_charge": "a fee of the whole month, still running",
+    "missing_in_cur": "missing in the Cost and Usage Report",
+    "missing_in_cost_explorer": "missing in Cost Explorer",
+    "never_asked": "invoices were never read",
+    "invoice_pending": "not invoiced yet",
+    "missing_invoice": "no invoice bills it",
 }
 MEANING_OF_SILENCE = {
     "zero": "idle: nothing happened",
@@ -134,6 +149,11 @@ def show_yes_no(answer: bool | None) -> str:
 def show_word(word: str | None) -> str:
     """A value of one of the house's vocabularies in plain words: `insufficient_data` becomes `insufficient data`."""
     return UNKNOWN if not word else STATUS_WORDS.get(word, word.replace("_", " "))
+
+
+def show_cause(cause: str | None) -> str:
+    """Why two sources differ: `tax` becomes `tax that one source doesn't have yet`."""
+    return CAUSE_WORDS.get(cause, show_word(cause)) if cause else UNKNOWN
 
 
 def show_name(name: str) -> str:

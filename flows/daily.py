@@ -24,6 +24,7 @@ from flows.sources import (
     load_cost_explorer,
     load_cur,
     load_inventory,
+    load_invoices,
     load_prices,
 )
 from flows.summary import describe_findings
@@ -49,6 +50,8 @@ def daily(source: str | None = None) -> list[str]:
     loads: list[tuple[str, Callable[[], Any]]] = [
         ("CUR", lambda: load_cur(source or find_source())),
         ("Cost Explorer", load_cost_explorer),
+        # After CUR, which tells the months.
+        ("invoices", load_invoices),
         # After CUR, which tells regions and what is in use.
         ("inventory", load_inventory),
         ("prices", load_prices),

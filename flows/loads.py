@@ -12,6 +12,7 @@ from flows.sources import (
     load_cost_explorer,
     load_cur,
     load_inventory,
+    load_invoices,
     load_prices,
 )
 
@@ -31,6 +32,12 @@ def load_bill(periods: list[str] | None = None, source: str | None = None) -> No
 def load_daily_costs() -> None:
     """The last months' daily costs."""
     _record("cost-explorer", load_cost_explorer)
+
+
+@flow(name="load invoices", persist_result=False)
+def load_billed_totals() -> None:
+    """AWS's invoices of closed months."""
+    _record("invoices", load_invoices)
 
 
 @flow(name="load CloudWatch", persist_result=False)

@@ -48,10 +48,20 @@ def load_cur(source: str, periods: list[str] | None = None) -> list[Row]:
 @task(name="load Cost Explorer", persist_result=False)
 def load_cost_explorer() -> list[Row]:
     """The last months' daily costs; a row per month for the run's artifact."""
-    from ingest.cost_explorer import sync_costs
+    from ingest.cost_explorer.loading import sync_costs
 
     with _alone("Cost Explorer"):
         results = sync_costs()
+    return _tell(results, lambda each: {"outcome": "loaded", "rows": each.row_count})
+
+
+@task(name="load invoices", persist_result=False)
+def load_invoices() -> list[Row]:
+    """AWS's invoices of closed months; a row per month."""
+    from ingest.invoices import sync_invoices
+
+    with _alone("invoices"):
+        results = sync_invoices()
     return _tell(results, lambda each: {"outcome": "loaded", "rows": each.row_count})
 
 

@@ -64,7 +64,17 @@ def _build_parser() -> argparse.ArgumentParser:
 
     cost_explorer = commands.add_parser("cost-explorer", help="read the last months' daily costs ($0.01 a request)")
     cost_explorer.add_argument("--months", type=_month_count, default=3, help="current one included (default 3)")
+    cost_explorer.add_argument("--plan", action="store_true", help="tell requests and dollars, ask AWS nothing")
+    cost_explorer.add_argument(
+        "--hourly",
+        action="store_true",
+        default=None,
+        help="the last 14 days by the hour and EC2's machines too, where enabled (TIEOUT_COST_EXPLORER_HOURLY)",
+    )
     cost_explorer.set_defaults(run=_run_cost_explorer)
+
+    invoices = commands.add_parser("invoices", help="read AWS's own invoices of closed months (free)")
+    invoices.set_defaults(run=_run_invoices)
 
     inventory = commands.add_parser("inventory", help="read what exists: instances, volumes, addresses, databases …")
     inventory.add_argument("--region", action="append", help="only this region; may be repeated")
@@ -131,12 +141,28 @@ def _run_cloudwatch(options: argparse.Namespace) -> int:
 
 
 def _run_cost_explorer(options: argparse.Namespace) -> int:
-    from ingest.cost_explorer import sync_costs
+    if options.plan:
+        from ingest.cost_explorer.estimating import describe_plan
 
-    results = sync_costs(options.months)
+        for line in describe_plan(options.months, is_hourly=options.hourly):
+            print(line)
+        return 0
+    from ingest.cost_explorer.loading import sync_costs
+
+    results = sync_costs(options.months, is_hourly=options.hourly)
     for result in results:
         if not result.error:
             print(f"{result.partition_key}: {result.row_count} rows, {result.request_count} requests")
+    return _report_failures([result.error for result in results if result.error])
+
+
+def _run_invoices(_: argparse.Namespace) -> int:
+    from ingest.invoices import sync_invoices
+
+    results = sync_invoices()
+    for result in results:
+        if not result.error:
+            print(f"{result.partition_key}: {result.row_count} invoices, {result.request_count} requests")
     return _report_failures([result.error for result in results if result.error])
 
 

@@ -33,6 +33,7 @@ from app.quality import describe_findings_quality, describe_stale_sources
 from app.words import (
     count_things,
     show_account,
+    show_cause,
     show_count,
     show_date,
     show_money,
@@ -60,6 +61,9 @@ filters = queries.RecommendationFilters(
 as_of = queries.get_as_of()
 months = queries.get_costs_monthly(account)
 reconciliation = queries.get_reconciliation_summary(account)
+differences = queries.get_reconciliation_differences(account)
+to_date = queries.get_month_to_date(account)
+invoices = queries.get_invoice_comparison()
 found = queries.get_portfolio_items(filters, FINDINGS_LISTED)
 answers = queries.get_answers()
 portfolio = queries.get_portfolio()
@@ -97,6 +101,15 @@ in_short = [
     f"({show_word(month.invoice_status)}, usage up to {show_date(month.last_usage_date)})."
     for month in reversed(months[-2:])
 ]
+estimated = next((part for part in to_date if part.cost_source == "cost_explorer"), None)
+together = next((part for part in to_date if part.cost_source is None), None)
+if estimated and together:
+    in_short.append(
+        f"{show_month(together.month_start_date)} to date: {show_money(together.amortized_cost_usd)} up to "
+        f"{show_date(together.last_usage_date)}, Cost Explorer's estimate of "
+        f"{show_money(estimated.amortized_cost_usd)} for the days from {show_date(estimated.first_usage_date)} on "
+        "included."
+    )
 in_short += [
     f"The costs agree with Cost Explorer, on whole days, through {show_date(reconciliation.last_reconciled_date)}."
     if reconciliation.last_reconciled_date
@@ -162,8 +175,9 @@ display(
 # %% [markdown]
 # ## Does it tie out?
 #
-# The Cost and Usage Report against Cost Explorer, per day, account and service. Reconciled: they agree within the
-# tolerance. Provisional: the days are too young, or one source doesn't reach them yet. Disputed: they disagree.
+# The Cost and Usage Report against Cost Explorer, per day, account, service and class of charge. Reconciled: they agree
+# within the tolerance. Provisional: the days are too young, one source doesn't reach them yet, or AWS may still post
+# what differs because the month isn't final. Disputed: they disagree.
 
 # %%
 display(
@@ -172,7 +186,7 @@ display(
             [
                 {
                     "Status": show_word(count.reconciliation_status),
-                    "Days × accounts × services": show_count(count.row_count),
+                    "Days × accounts × services × classes": show_count(count.row_count),
                     "Known to one source only": show_count(count.one_sided_count),
                     "Cost and Usage Report": show_money(count.cur_unblended_cost_usd),
                     "Cost Explorer": show_money(count.cost_explorer_unblended_cost_usd),
@@ -183,7 +197,7 @@ display(
             ]
         ),
         numbers=[
-            "Days × accounts × services",
+            "Days × accounts × services × classes",
             "Known to one source only",
             "Cost and Usage Report",
             "Cost Explorer",
@@ -194,6 +208,28 @@ display(
     if reconciliation.statuses
     else HTML(build_note("Nothing has been compared."))
 )
+if differences:
+    display(HTML(build_note("What differs, and why:")))
+    display(
+        show_table(
+            pd.DataFrame(
+                [
+                    {
+                        "Month": show_month(difference.usage_month_start_date),
+                        "Class": show_word(difference.record_class),
+                        "Status": show_word(difference.reconciliation_status),
+                        "Cause": show_cause(difference.difference_cause),
+                        "Difference": show_money(difference.unblended_difference_usd),
+                        "Amortized": show_money(difference.amortized_difference_usd),
+                        "Without signs": show_money(difference.absolute_unblended_difference_usd),
+                    }
+                    for difference in differences
+                ]
+            ),
+            numbers=["Difference", "Amortized", "Without signs"],
+            short=["Month", "Class", "Status"],
+        )
+    )
 if reconciliation.disputed:
     display(HTML(build_note("Disputed, the largest differences first:")))
     display(
@@ -204,10 +240,11 @@ if reconciliation.disputed:
                         "Day": show_date(day.usage_date),
                         "Account": show_text(day.account_id),
                         "Service": show_text(day.service_name),
+                        "Class": show_word(day.record_class),
                         "Cost and Usage Report": show_money(day.cur_unblended_cost_usd),
                         "Cost Explorer": show_money(day.cost_explorer_unblended_cost_usd),
                         "Difference": show_money(day.unblended_difference_usd),
-                        "Cause": show_word(day.difference_cause),
+                        "Cause": show_cause(day.difference_cause),
                     }
                     for day in reconciliation.disputed
                 ]
@@ -216,6 +253,36 @@ if reconciliation.disputed:
             short=["Day"],
         )
     )
+
+# %% [markdown]
+# ### AWS's own invoices
+#
+# The Cost and Usage Report against the invoices of closed months, all accounts together.
+
+# %%
+display(
+    show_table(
+        pd.DataFrame(
+            [
+                {
+                    "Billing period": show_month(invoice.billing_period_start_date),
+                    "Invoice": show_text(invoice.invoice_id) if invoice.invoice_id else "none",
+                    "From": show_text(invoice.invoicing_entity or invoice.billing_entity),
+                    "Cost and Usage Report": show_money(invoice.cur_unblended_cost_usd),
+                    "Invoiced": show_money(invoice.invoice_total_usd),
+                    "Difference": show_money(invoice.difference_usd),
+                    "Status": show_word(invoice.reconciliation_status),
+                    "Cause": show_cause(invoice.difference_cause),
+                }
+                for invoice in invoices
+            ]
+        ),
+        numbers=["Cost and Usage Report", "Invoiced", "Difference"],
+        short=["Billing period", "Invoice", "Status"],
+    )
+    if invoices
+    else HTML(build_note("No closed month has been loaded."))
+)
 
 # %% [markdown]
 # ## What all of it is worth together

@@ -66,6 +66,7 @@ def loaded(create_product: Callable[..., Product], cloud: Cloud) -> Estate:
     for command in (
         ["cur", "--source", simulated.SOURCE],
         ["cost-explorer"],
+        ["invoices"],
         ["inventory"],
         ["prices"],
         ["cloudwatch"],

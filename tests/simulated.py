@@ -37,7 +37,9 @@ SOURCE = f"s3://{BUCKET}/cur/example-hourly"
 
 # The modules that ask what time it is.
 _CLOCKS = (
-    "ingest.cost_explorer",
+    "ingest.cost_explorer.estimating",
+    "ingest.cost_explorer.loading",
+    "ingest.invoices",
     "ingest.requests",
     "ingest.status",
     "ingest.cloudwatch.loading",

@@ -11,6 +11,7 @@ from app.words import (
     UNKNOWN,
     count_things,
     show_account,
+    show_cause,
     show_count,
     show_date,
     show_money,
@@ -40,6 +41,12 @@ show_as_of(as_of)
 
 months = queries.get_costs_monthly()
 reconciliation = queries.get_reconciliation_summary()
+differences = queries.get_reconciliation_differences()
+invoices = queries.get_invoice_comparison()
+to_date = queries.get_month_to_date()
+estimated = next((part for part in to_date if part.cost_source == "cost_explorer"), None)
+together = next((part for part in to_date if part.cost_source is None), None)
+errors = queries.get_estimate_errors()
 everything = queries.get_portfolio_items(limit=1).totals
 total = next((part for part in queries.get_portfolio() if part.recommendation_category == "total"), None)
 sources = queries.get_data_quality()
@@ -58,6 +65,17 @@ spend = [
     )
     for month in reversed(months[-2:])
 ]
+if estimated and together:
+    # The bill ends days ago: what Cost Explorer says of the days since is an estimate, and named so.
+    spend.insert(
+        0,
+        (
+            f"{show_month(together.month_start_date)} to date, {count_things(estimated.day_count, 'day')} estimated",
+            show_money(together.amortized_cost_usd),
+            f"Amortized cost up to {show_date(together.last_usage_date)}; Cost Explorer's estimate from "
+            f"{show_date(estimated.first_usage_date)} on, until the Cost and Usage Report holds those days.",
+        ),
+    )
 show_figures(
     [
         *spend,
@@ -69,7 +87,7 @@ show_figures(
         (
             "Ties out through",
             show_date(reconciliation.last_reconciled_date),
-            "Newest day on which every account and service agrees with Cost Explorer.",
+            "Newest day on which every account, service and class of charge agrees with Cost Explorer.",
         ),
     ]
 )
@@ -126,19 +144,51 @@ if months:
 else:
     st.html(build_note("No billing period has been loaded."))
 
+if estimated:
+    st.html(build_note(f"{show_month(estimated.month_start_date)} to date, to the newest day that a source knows:"))
+    show_table(
+        [
+            Column("Source", is_short=True),
+            Column("Days", is_short=True),
+            Column("Amortized", is_number=True),
+            Column("Unblended", is_number=True),
+            Column("Costs as of", is_short=True),
+        ],
+        [
+            [
+                {"cur": "Cost and Usage Report", "cost_explorer": "Cost Explorer, estimated"}.get(
+                    part.cost_source or "", "Together"
+                ),
+                f"{show_date(part.first_usage_date)} – {show_date(part.last_usage_date)}",
+                show_money(part.amortized_cost_usd),
+                show_money(part.unblended_cost_usd),
+                show_time(part.costs_as_of_at),
+            ]
+            for part in to_date
+        ],
+    )
+for error in errors[:1]:
+    st.html(
+        build_note(
+            f"Estimates of {count_things(error.day_count, 'day')} of {show_month(error.month_start_date)} were "
+            f"{show_money(error.unblended_error_usd)} off: {show_money(error.estimated_unblended_cost_usd)} estimated, "
+            f"{show_money(error.billed_unblended_cost_usd)} billed (unblended)."
+        )
+    )
+
 st.subheader("Does it tie out?")
 if reconciliation.statuses:
     worst = judge_reconciliation(reconciliation)
     st.html(
         build_note(
-            f"The Cost and Usage Report against Cost Explorer, per day, account and service. Compared through "
-            f"{show_date(reconciliation.last_compared_date)}; taken together: {show_word(worst)}."
+            "The Cost and Usage Report against Cost Explorer, per day, account, service and class of charge. Compared "
+            f"through {show_date(reconciliation.last_compared_date)}; taken together: {show_word(worst)}."
         )
     )
     show_table(
         [
             Column("Status", is_short=True),
-            Column("Days × accounts × services", is_number=True),
+            Column("Days × accounts × services × classes", is_number=True),
             Column("Known to one source only", is_number=True),
             Column("Cost and Usage Report", is_number=True),
             Column("Cost Explorer", is_number=True),
@@ -158,6 +208,33 @@ if reconciliation.statuses:
             for count in reconciliation.statuses
         ],
     )
+    if differences:
+        with st.expander("What differs, and why"):
+            show_table(
+                [
+                    Column("Month", is_short=True),
+                    Column("Class", is_short=True),
+                    Column("Status", is_short=True),
+                    Column("Cause"),
+                    Column("Days × accounts × services", is_number=True),
+                    Column("Difference", is_number=True),
+                    Column("Amortized", is_number=True),
+                    Column("Without signs", is_number=True),
+                ],
+                [
+                    [
+                        show_month(difference.usage_month_start_date),
+                        show_word(difference.record_class),
+                        mark_status(difference.reconciliation_status),
+                        show_cause(difference.difference_cause),
+                        show_count(difference.row_count),
+                        show_money(difference.unblended_difference_usd),
+                        show_money(difference.amortized_difference_usd),
+                        show_money(difference.absolute_unblended_difference_usd),
+                    ]
+                    for difference in differences
+                ],
+            )
     if reconciliation.disputed:
         with st.expander("Disputed days, the largest differences first", expanded=True):
             show_table(
@@ -165,28 +242,58 @@ if reconciliation.statuses:
                     Column("Day", is_short=True),
                     Column("Account"),
                     Column("Service"),
+                    Column("Class", is_short=True),
                     Column("Cost and Usage Report", is_number=True),
                     Column("Cost Explorer", is_number=True),
                     Column("Difference", is_number=True),
                     Column("Tolerance", is_number=True),
-                    Column("Cause", is_short=True),
+                    Column("Cause"),
                 ],
                 [
                     [
                         show_date(day.usage_date),
                         show_text(day.account_id),
                         show_text(day.service_name),
+                        show_word(day.record_class),
                         show_money(day.cur_unblended_cost_usd),
                         show_money(day.cost_explorer_unblended_cost_usd),
                         show_money(day.unblended_difference_usd),
                         show_money(day.tolerance_usd),
-                        show_word(day.difference_cause),
+                        show_cause(day.difference_cause),
                     ]
                     for day in reconciliation.disputed
                 ],
             )
 else:
     st.html(build_note("Nothing has been compared: Cost Explorer or the Cost and Usage Report was never loaded."))
+
+if invoices:
+    st.html(build_note("The Cost and Usage Report against AWS's own invoices of closed months."))
+    show_table(
+        [
+            Column("Billing period", is_short=True),
+            Column("Invoice", is_short=True),
+            Column("From"),
+            Column("Cost and Usage Report", is_number=True),
+            Column("Invoiced", is_number=True),
+            Column("Difference", is_number=True),
+            Column("Status", is_short=True),
+            Column("Cause"),
+        ],
+        [
+            [
+                show_month(invoice.billing_period_start_date),
+                show_text(invoice.invoice_id) if invoice.invoice_id else "none",
+                show_text(invoice.invoicing_entity or invoice.billing_entity),
+                show_money(invoice.cur_unblended_cost_usd),
+                show_money(invoice.invoice_total_usd),
+                show_money(invoice.difference_usd),
+                mark_status(invoice.reconciliation_status),
+                show_cause(invoice.difference_cause),
+            ]
+            for invoice in invoices
+        ],
+    )
 
 st.subheader("What could be saved, and how sure that is")
 savings = queries.get_savings_by_rule()

@@ -12,6 +12,10 @@ from app.queries.commitments import (
 from app.queries.costs import (
     get_account_costs_monthly,
     get_costs_monthly,
+    get_estimate_errors,
+    get_invoice_comparison,
+    get_month_to_date,
+    get_reconciliation_differences,
     get_reconciliation_summary,
 )
 from app.queries.evaluations import (
@@ -73,13 +77,17 @@ __all__ = [
     "get_commitment_strategies",
     "get_costs_monthly",
     "get_data_quality",
+    "get_estimate_errors",
     "get_filter_values",
+    "get_invoice_comparison",
     "get_metric_coverage",
+    "get_month_to_date",
     "get_occupancy",
     "get_portfolio",
     "get_portfolio_context",
     "get_portfolio_items",
     "get_recommendation",
+    "get_reconciliation_differences",
     "get_reconciliation_summary",
     "get_request_costs",
     "get_resource_context",

@@ -14,7 +14,11 @@ MARTS = (
     "fct_commitment_curves",
     "fct_commitment_options",
     "fct_commitment_strategies",
+    "fct_cost_estimate_errors_daily",
     "fct_cost_reconciliation_daily",
+    "fct_cost_reconciliation_monthly",
+    "fct_costs_bridged_daily",
+    "fct_invoice_reconciliation_monthly",
     "fct_metric_coverage",
     "fct_portfolio",
     "fct_portfolio_items",
@@ -36,7 +40,10 @@ def get_data_quality() -> list[SourceQuality]:
             load_count, row_count, finding, evaluated_at
         from marts.data_quality
         order by
-            array_position(array['cur', 'cost_explorer', 'cloudwatch', 'inventory', 'prices'], source_name), source_name
+            array_position(
+                array['cur', 'cost_explorer', 'invoices', 'cloudwatch', 'inventory', 'prices'], source_name
+            ),
+            source_name
         """,
         row_type=SourceQuality,
     )

@@ -128,10 +128,10 @@ class CostService:
         ]
 
     def _get_cost_and_usage(self, parameters: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        start, end = self._period(parameters)
         granularity = parameters.get("Granularity")
         if granularity == "HOURLY":
             raise _invalid("Hourly data is not enabled for this account.")
+        start, end = self._period(parameters)
         if granularity not in ("DAILY", "MONTHLY"):
             raise _invalid("Granularity must be DAILY or MONTHLY.")
         metrics = parameters.get("Metrics") or []

@@ -78,6 +78,10 @@ def fill_marts(connection: psycopg.Connection[Any]) -> None:
     insert_rows(connection, "fct_rule_evaluations", rule_evaluations())
     insert_rows(connection, "fct_account_costs_monthly", account_costs())
     insert_rows(connection, "fct_cost_reconciliation_daily", reconciliation_days())
+    insert_rows(connection, "fct_cost_reconciliation_monthly", reconciliation_months())
+    insert_rows(connection, "fct_invoice_reconciliation_monthly", invoices())
+    insert_rows(connection, "fct_costs_bridged_daily", bridged_days())
+    insert_rows(connection, "fct_cost_estimate_errors_daily", estimate_errors())
     insert_rows(connection, "fct_resource_utilization", [{"metrics_as_of_at": METRICS_AS_OF}])
     insert_rows(connection, "data_quality", sources())
     insert_rows(connection, "fct_metric_coverage", coverage())
@@ -247,6 +251,7 @@ def reconciliation_days() -> Rows:
                 "usage_date": date(2026, 11, day),
                 "account_id": SHOP,
                 "service_name": "Amazon Elastic Compute Cloud - Compute",
+                "record_class": "usage",
                 "cur_unblended_cost_usd": None if day == 10 else Decimal("100.0000000000") + difference,
                 "cost_explorer_unblended_cost_usd": Decimal("100"),
                 "cur_amortized_cost_usd": None if day == 10 else Decimal("90.0000000000") + difference,
@@ -261,6 +266,68 @@ def reconciliation_days() -> Rows:
             }
         )
     return rows
+
+
+def reconciliation_months() -> Rows:
+    """November by class and cause: two accounts of which each has a disputed usage of the same kind, a late credit."""
+    november = {
+        "usage_month_start_date": date(2026, 11, 1),
+        "first_usage_date": date(2026, 11, 1),
+        "last_usage_date": date(2026, 11, 8),
+        "evaluated_at": NOW,
+    }
+    differing = (
+        (SHOP, "usage", "reconciled", "none", 7, "0", "0"),
+        (SHOP, "usage", "disputed", "unknown", 1, "12.34", "12.34"),
+        (LAB, "usage", "disputed", "unknown", 2, "-0.34", "0.36"),
+        (SHOP, "credit", "provisional", "credit_or_refund_timing", 1, "-25", "25"),
+    )
+    return [
+        {**november, "monthly_reconciliation_id": f"m{number}", "account_id": account, "record_class": record_class,
+         "reconciliation_status": status, "difference_cause": cause, "row_count": count,
+         "unblended_difference_usd": Decimal(difference), "amortized_difference_usd": Decimal(difference),
+         "absolute_unblended_difference_usd": Decimal(absolute)}
+        for number, (account, record_class, status, cause, count, difference, absolute) in enumerate(differing)
+    ]  # fmt: skip
+
+
+def invoices() -> Rows:
+    """October's invoice, rounded, and what no invoice bills yet."""
+    october = {"billing_period_start_date": date(2026, 10, 1), "payer_account_id": SHOP, "billing_entity": "AWS",
+               "tolerance_usd": Decimal("0.005"), "line_item_count": 9, "evaluated_at": NOW}  # fmt: skip
+    return [
+        {**october, "invoice_reconciliation_id": "i1", "invoice_id": "205059761",
+         "invoicing_entity": "Amazon Web Services, Inc.", "cur_unblended_cost_usd": Decimal("9470.1299999999"),
+         "invoice_total_usd": Decimal("9470.13"), "difference_usd": Decimal("-0.0000000001"),
+         "reconciliation_status": "reconciled", "difference_cause": "rounding"},
+        {**october, "invoice_reconciliation_id": "i2", "cur_unblended_cost_usd": Decimal("100"),
+         "difference_usd": Decimal("100"), "reconciliation_status": "provisional",
+         "difference_cause": "invoice_pending"},
+    ]  # fmt: skip
+
+
+def bridged_days() -> Rows:
+    """November: nineteen days of the bill, two estimated; October's last day."""
+    days = [(date(2026, 10, 31), "cur"), *((date(2026, 11, day), "cur") for day in range(1, 20))]
+    days += [(date(2026, 11, day), "cost_explorer") for day in (20, 21)]
+    return [
+        {"bridged_cost_id": f"b{day}", "usage_date": day, "payer_account_id": SHOP, "account_id": SHOP,
+         "service_name": "Amazon EC2", "record_class": "usage", "cost_source": source,
+         "cost_quality": "reconciled" if source == "cur" else "estimated", "unblended_cost_usd": Decimal("100.5"),
+         "amortized_cost_usd": Decimal("90.25"), "costs_as_of_at": COSTS_AS_OF if source == "cur" else NOW,
+         "evaluated_at": NOW}
+        for day, source in days
+    ]  # fmt: skip
+
+
+def estimate_errors() -> Rows:
+    """Two days of November that Cost Explorer estimated too low by a dollar together."""
+    return [
+        {"estimate_error_id": f"e{day}", "usage_date": date(2026, 11, day), "payer_account_id": SHOP,
+         "account_id": SHOP, "estimated_unblended_cost_usd": Decimal("100"),
+         "billed_unblended_cost_usd": Decimal("100.5"), "unblended_error_usd": Decimal("-0.5"), "evaluated_at": NOW}
+        for day in (18, 19)
+    ]  # fmt: skip
 
 
 def sources() -> Rows:

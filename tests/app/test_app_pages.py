@@ -51,6 +51,7 @@ class TestOverview:
     def test_figures_have_their_words(self) -> None:
         figures = read_figures(open_page())
         assert figures == {
+            "November 2026 to date, 2 days estimated": "$1,895.25",
             "November 2026, estimated": "$6,211.00",
             "October 2026, partly invoiced": "$9,450.13",
             "Potential per month": "$1,235,672.68",
@@ -62,7 +63,19 @@ class TestOverview:
         assert "Costs as of 2026-11-20 00:00 UTC · metrics as of 2026-11-21 05:00 UTC" in text
         assert "reconciled 7 0 $700.01 $700.00 $0.01 2026-11-01 – 2026-11-08" in text
         assert "disputed 1 0 $112.34 $100.00 $12.34" in text
-        assert "2026-11-04 111122223333 Amazon Elastic Compute Cloud - Compute $112.34 $100.00 $12.34" in text
+        assert "2026-11-04 111122223333 Amazon Elastic Compute Cloud - Compute usage $112.34 $100.00 $12.34" in text
+        assert "November 2026 usage disputed unknown 3 $12.00 $12.00 $12.70" in text
+        assert (
+            "November 2026 credit provisional a credit or refund that one source doesn't have yet 1 −$25.00"
+            in html.unescape(text)
+        )
+        assert "Cost Explorer, estimated 2026-11-20 – 2026-11-21 $180.50 $201.00 2026-11-21 06:00 UTC" in text
+        assert "Together 2026-11-01 – 2026-11-21 $1,895.25 $2,110.50 2026-11-20 00:00 UTC" in text
+        assert "Estimates of 2 days of November 2026 were −$1.00 off: $200.00 estimated, $201.00 billed" in text
+        assert "October 2026 205059761 Amazon Web Services, Inc. $9,470.13 $9,470.13 −<$0.01 reconciled rounding" in (
+            html.unescape(text)
+        )
+        assert "October 2026 none AWS $100.00 unknown $100.00 provisional not invoiced yet" in text
         assert "Cost Explorer never loaded unknown unknown" in text
         assert "CloudWatch stale" in text
         for answer in queries.get_answers():

@@ -46,6 +46,11 @@ def test_row_types_are_the_contracts_columns() -> None:
     assert set(rows.MetricCoverage.model_fields) <= set(contracts["fct_metric_coverage"])
     assert set(rows.RequestCost.model_fields) <= set(contracts["fct_api_requests_monthly"])
     assert set(rows.ReconciliationDay.model_fields) <= set(contracts["fct_cost_reconciliation_daily"])
+    assert set(rows.ReconciliationDifference.model_fields) <= set(contracts["fct_cost_reconciliation_monthly"])
+    assert set(rows.InvoiceComparison.model_fields) <= set(contracts["fct_invoice_reconciliation_monthly"])
+    derived = {"month_start_date", "day_count", "first_usage_date", "last_usage_date"}
+    assert set(rows.MonthToDate.model_fields) - derived <= set(contracts["fct_costs_bridged_daily"])
+    assert set(rows.EstimateError.model_fields) - derived <= set(contracts["fct_cost_estimate_errors_daily"])
 
 
 PACKAGE = Path(queries.__file__).parent
@@ -279,6 +284,38 @@ class TestTheRest:
             (4, Decimal("12.34"))
         ]
 
+    def test_differences_have_their_class_and_cause(self) -> None:
+        found = queries.get_reconciliation_differences()
+        assert [
+            (each.record_class, each.reconciliation_status, each.difference_cause, each.row_count) for each in found
+        ] == [
+            ("usage", "disputed", "unknown", 3),
+            ("credit", "provisional", "credit_or_refund_timing", 1),
+        ]
+        assert found[0].unblended_difference_usd == Decimal("12.00")
+        assert found[0].absolute_unblended_difference_usd == Decimal("12.70")
+        assert [each.row_count for each in queries.get_reconciliation_differences(invented.LAB)] == [2]
+
+    def test_invoices(self) -> None:
+        pending, rounded = queries.get_invoice_comparison()
+        assert (pending.invoice_id, pending.invoice_total_usd, pending.difference_usd) == (None, None, Decimal(100))
+        assert (rounded.invoice_id, rounded.difference_cause) == ("205059761", "rounding")
+
+    def test_the_month_to_date_tells_estimates_apart(self) -> None:
+        billed, estimated, together = queries.get_month_to_date()
+        assert (billed.cost_source, billed.day_count, billed.amortized_cost_usd) == ("cur", 19, 19 * Decimal("90.25"))
+        assert (estimated.cost_source, estimated.day_count) == ("cost_explorer", 2)
+        assert (estimated.first_usage_date.day, estimated.costs_as_of_at) == (20, invented.NOW)
+        assert (together.cost_source, together.day_count) == (None, 21)
+        assert together.unblended_cost_usd == 21 * Decimal("100.5")
+        assert together.costs_as_of_at == invented.COSTS_AS_OF
+        assert queries.get_month_to_date(invented.LAB) == []
+
+    def test_errors_of_estimates(self) -> None:
+        (november,) = queries.get_estimate_errors()
+        assert (november.day_count, november.unblended_error_usd) == (2, Decimal("-1.0"))
+        assert queries.get_estimate_errors(invented.LAB) == []
+
     def test_quality_and_as_of(self) -> None:
         cur, cost_explorer, cloudwatch = queries.get_data_quality()
         assert (cur.is_fresh, cloudwatch.is_fresh, cost_explorer.last_loaded_at) == (True, False, None)
@@ -304,6 +341,8 @@ def test_empty_marts_answer_with_unknowns() -> None:
     assert queries.get_waste_recommendations().items == []
     summary = queries.get_reconciliation_summary()
     assert (summary.statuses, summary.last_reconciled_date, summary.disputed) == ([], None, [])
+    assert queries.get_reconciliation_differences() == queries.get_invoice_comparison() == []
+    assert queries.get_month_to_date() == queries.get_estimate_errors() == []
     assert queries.get_costs_monthly() == queries.get_account_costs_monthly() == queries.get_data_quality() == []
     assert queries.get_rule_evaluation_totals().judged_count == 0
     assert queries.get_filter_values().accounts == []

@@ -18,8 +18,9 @@ import pytest
 from demo.wire import Request, ServiceError
 from flows import daily, publishing, sources
 from flows.building import BuildFailed, build_models, find_reasons
-from ingest import cost_explorer
+from ingest import invoices
 from ingest.cloudwatch import loading
+from ingest.cost_explorer import loading as cost_explorer
 from ingest.errors import IngestError
 from ingest.ledger import hold_lock
 from tests.app.marts_fixture import environment
@@ -29,6 +30,7 @@ from tests.simulated import SOURCE, Cloud, Product
 STEPS = (
     "load_cur",
     "load_cost_explorer",
+    "load_invoices",
     "load_inventory",
     "load_prices",
     "load_cloudwatch",
@@ -56,7 +58,7 @@ def artifacts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str,
 
 @pytest.fixture
 def present(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process's clock at the account's present, for the two sources that look at it."""
+    """This process's clock at the account's present, for the sources that look at it."""
 
     class Held(clock.datetime):
         @classmethod
@@ -65,6 +67,7 @@ def present(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(loading, "datetime", Held)
     monkeypatch.setattr(cost_explorer, "datetime", Held)
+    monkeypatch.setattr(invoices, "datetime", Held)
 
 
 @pytest.fixture
@@ -113,7 +116,7 @@ def test_a_source_that_fails_does_not_stop_the_others(
     (artifact,) = artifacts
     assert [(row["source"], row["outcome"]) for row in artifact["table"]] == [("CUR", "unchanged")] * 3 + [
         ("Cost Explorer", "loaded")
-    ] * 3 + [("prices", "loaded")] * 4
+    ] * 3 + [("invoices", "loaded")] * 3 + [("prices", "loaded")] * 4
     assert copied.query("select max(evaluated_at) from marts.fct_rule_evaluations") > before
     assert "Five answers" in told.out
     assert (daily.REPORTS / "monthly_report.html").stat().st_size > 10_000
@@ -124,7 +127,7 @@ def test_each_months_failure_is_a_line(artifacts: list[dict[str, Any]], monkeypa
         raise daily.StepFailed("October is broken\nSeptember is broken")
 
     monkeypatch.setattr(daily, "load_cur", fail)
-    for name in ("load_cost_explorer", "load_inventory", "load_prices", "load_cloudwatch"):
+    for name in ("load_cost_explorer", "load_invoices", "load_inventory", "load_prices", "load_cloudwatch"):
         monkeypatch.setattr(daily, name, lambda: [{"partition": "p", "outcome": "loaded", "rows": 1}])
     done: list[str] = []
     monkeypatch.setattr(daily, "build", lambda: done.append("build"))
@@ -133,6 +136,7 @@ def test_each_months_failure_is_a_line(artifacts: list[dict[str, Any]], monkeypa
     assert done == ["build", "report"]
     assert [row["source"] for row in artifacts[0]["table"]] == [
         "Cost Explorer",
+        "invoices",
         "inventory",
         "prices",
         "CloudWatch",
@@ -167,7 +171,7 @@ def test_a_build_that_fails_names_the_test(
     assert any("table model" in line for line in told)
     assert not any("\x1b" in line for line in [*told, str(failure.value)])
 
-    for name in ("load_cost_explorer", "load_inventory", "load_prices", "load_cloudwatch"):
+    for name in ("load_cost_explorer", "load_invoices", "load_inventory", "load_prices", "load_cloudwatch"):
         monkeypatch.setattr(daily, name, list)
     monkeypatch.setattr(daily, "load_cur", lambda source: [])
 

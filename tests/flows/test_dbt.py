@@ -42,6 +42,7 @@ def test_build_before_anything_is_loaded(product: Product) -> None:
         "cost_explorer",
         "cur",
         "inventory",
+        "invoices",
         "prices",
     }
 
@@ -49,7 +50,7 @@ def test_build_before_anything_is_loaded(product: Product) -> None:
 def test_freshness(estate: Estate) -> None:
     told = estate.product.dbt("source", "freshness")
     assert told.returncode == 0, told.stdout
-    assert len(re.findall(r"PASS freshness of", told.stdout)) == 5
+    assert len(re.findall(r"PASS freshness of", told.stdout)) == 6
 
 
 @pytest.mark.full

@@ -45,4 +45,5 @@ def test_demonstration(tmp_path: Path) -> None:
         assert (copy / "reports" / "monthly_report.html").stat().st_size > 10_000
         with database.connect() as connection:
             sources = connection.execute("select source_name, is_fresh from marts.data_quality order by 1").fetchall()
-        assert sources == [(name, True) for name in ("cloudwatch", "cost_explorer", "cur", "inventory", "prices")]
+        loaded = ("cloudwatch", "cost_explorer", "cur", "inventory", "invoices", "prices")
+        assert sources == [(name, True) for name in loaded]

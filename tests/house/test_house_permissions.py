@@ -98,7 +98,7 @@ def test_what_can_be_bound_to_a_resource_is() -> None:
         for action in statement["Action"]:
             # These services' lists know no resources to name (AWS service authorization reference).
             if action.startswith(
-                ("ce:", "cloudwatch:", "ec2:", "elasticloadbalancing:", "rds:", "pricing:", "savings")
+                ("ce:", "cloudwatch:", "ec2:", "elasticloadbalancing:", "invoicing:", "rds:", "pricing:", "savings")
             ):
                 assert statement["Resource"] == ["*"], action
             elif action == "apigateway:GET":

@@ -29,7 +29,13 @@ select
     service_name,
     case
         when bool_or(reconciliation_status = 'disputed') then 'disputed'
-        when bool_or(reconciliation_status = 'provisional' and difference_cause like 'missing_in_%') then 'provisional'
+        -- A young day or a running fee says nothing against the days before; a difference that AWS may still settle
+        -- does.
+        when
+            bool_or(
+                reconciliation_status = 'provisional'
+                and difference_cause not in ('none', 'rounding', 'reporting_lag', 'unfinished_charge')
+            ) then 'provisional'
         when bool_or(reconciliation_status = 'reconciled') then 'reconciled'
         else 'provisional'
     end as cost_quality

@@ -36,6 +36,7 @@ summed as (
 select
     summed.*,
     attributes.invoice_id,
+    attributes.billing_entity,
     attributes.payer_account_id,
     attributes.account_id,
     attributes.billing_period_start_date,

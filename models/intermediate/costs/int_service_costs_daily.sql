@@ -13,9 +13,9 @@ select
     usage_date,
     service_name,
     record_class,
-    bool_or(billing_entity like 'AWS Marketplace%') as is_marketplace,
-    bool_or(charge_class = 'support') as is_support,
-    max(currency_code) as currency_code,
+    billing_entity like 'AWS Marketplace%' as is_marketplace,
+    service_code ilike '%support%' as is_support,
+    currency_code,
     sum(line_item_count)::bigint as line_item_count,
     sum(unblended_cost_usd) as unblended_cost_usd,
     sum(blended_cost_usd) as blended_cost_usd,
@@ -30,4 +30,7 @@ group by
     billing_period_start_date,
     usage_date,
     service_name,
-    record_class
+    record_class,
+    billing_entity like 'AWS Marketplace%',
+    service_code ilike '%support%',
+    currency_code

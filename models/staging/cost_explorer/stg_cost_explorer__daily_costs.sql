@@ -10,7 +10,9 @@ renamed as (
 
         -- strings
         service_name,
+        record_type,
         currency_code,
+        usage_unit,
 
         -- numerics
         unblended_cost as unblended_cost_usd,
@@ -18,6 +20,7 @@ renamed as (
         amortized_cost as amortized_cost_usd,
         net_unblended_cost as net_unblended_cost_usd,
         net_amortized_cost as net_amortized_cost_usd,
+        usage_quantity,
 
         -- booleans
         is_estimated,

@@ -8,7 +8,7 @@ renamed as (
         load_id,
         attributes_id,
         identity_line_item_id as line_item_id,
-        bill_invoice_id as invoice_id,
+        nullif(bill_invoice_id, '') as invoice_id,
         bill_payer_account_id as payer_account_id,
         line_item_usage_account_id as account_id,
         line_item_resource_id as billed_resource_id,
