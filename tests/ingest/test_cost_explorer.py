@@ -90,7 +90,7 @@ def test_a_month_is_replaced_not_doubled(copied: Product, cloud: Cloud) -> None:
         "update raw.cost_explorer_costs_daily set unblended_cost = 1, service_name = service_name || ' (stale)'"
         " where usage_date >= '2026-11-01'"
     )
-    again = copied.run_at(cloud.present, "cost-explorer", "--months", "1")
+    again = copied.call_at(cloud.present, "cost-explorer", "--months", "1")
     assert again.returncode == 0, again.stderr
     assert copied.query(ROWS) == before
     ledger = copied.query(
@@ -117,7 +117,7 @@ def test_a_billed_month_that_was_never_asked_for_is_asked_for_once(copied: Produ
     )
     months = []
     for _ in range(2):
-        finished = copied.run_at(cloud.present, "cost-explorer", "--months", "1")
+        finished = copied.call_at(cloud.present, "cost-explorer", "--months", "1")
         assert finished.returncode == 0, finished.stderr
         months.append([text.split(":")[0] for text in finished.stdout.splitlines()])
     assert months == [["111122223333/2026-11", "111122223333/2026-09"], ["111122223333/2026-11"]]
@@ -135,7 +135,7 @@ def test_a_month_that_is_refused_leaves_the_others_and_its_own_rows(copied: Prod
         return ServiceError(400, "AccessDeniedException", message) if start == "2026-10-01" else None
 
     with cloud.refusing(refuse):
-        finished = copied.run_at(cloud.present, "cost-explorer")
+        finished = copied.call_at(cloud.present, "cost-explorer")
     line = sole_error(finished)
     assert "Cost Explorer 111122223333 2026-10: AWS answered AccessDeniedException" in line
     assert "docs/iam-policy.json" in line
