@@ -1,16 +1,32 @@
 """What tests of several folders share: one embedded server, databases on it, a simulated account loaded and built."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from demo.generation import generate
 from tests import simulated
 from tests.databases import Database, embedded
 from tests.simulated import Cloud, Product
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_reads_its_files_once() -> Iterator[None]:
+    """Each sync opens a session of its own, and botocore's descriptions of AWS take half of a small one's time."""
+    real = JSONFileLoader.load_file
+
+    @functools.cache
+    def load(path: str) -> object:
+        return real(JSONFileLoader(), path)
+
+    with mock.patch.object(JSONFileLoader, "load_file", lambda _, path: load(path)):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +87,7 @@ def loaded(create_product: Callable[..., Product], cloud: Cloud) -> Estate:
         ["prices"],
         ["cloudwatch"],
     ):
-        finished = product.run_at(cloud.present, *command)
+        finished = product.call_at(cloud.present, *command)
         assert finished.returncode == 0, finished.stderr
     return Estate(product, cloud)
 

@@ -190,7 +190,7 @@ def test_columns_of_published_models_say_measure_unit_and_kind(manifest: Node) -
     wrong = {
         f"{model['name']}.{column['name']}": f"({column['data_type']}) {reason}"
         for model in list_models(manifest)
-        if is_published(model) and model["name"] != "focus_costs"  # its names are the specification's
+        if is_published(model) and model["name"] != "focus_costs"  # the specification's names
         for column in model["columns"].values()
         for reason in check_column(column["name"], column["data_type"])
     }

@@ -1,30 +1,14 @@
 """What tests of ingest share: a month that stands, whose next sync meets something bad."""
 
-import functools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from unittest import mock
 
 import pytest
-from botocore.loaders import JSONFileLoader
 
 from tests.conftest import Estate
 from tests.ingest.metrics import ANALYTICS, collect, variables_of
 from tests.simulated import Cloud, Product, deliver, line_item, read_state, serve, write_csv
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _botocore_reads_its_files_once() -> Iterator[None]:
-    """Each sync opens a session of its own, and botocore's descriptions of AWS take half of a small one's time."""
-    real = JSONFileLoader.load_file
-
-    @functools.cache
-    def load(path: str) -> object:
-        return real(JSONFileLoader(), path)
-
-    with mock.patch.object(JSONFileLoader, "load_file", lambda _, path: load(path)):
-        yield
 
 
 @pytest.fixture(scope="module")

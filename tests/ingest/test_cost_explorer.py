@@ -248,7 +248,7 @@ def test_a_month_that_is_refused_leaves_the_others_and_its_own_rows(copied: Prod
         return ServiceError(400, "AccessDeniedException", message) if is_last else None
 
     with cloud.refusing(refuse):
-        finished = copied.run_at(cloud.present, "cost-explorer")
+        finished = copied.call_at(cloud.present, "cost-explorer")
     line = sole_error(finished)
     assert f"Cost Explorer 111122223333 2026-10, account {ANALYTICS}: AWS answered AccessDeniedException" in line
     assert "docs/iam-policy.json" in line

@@ -60,7 +60,7 @@ def test_everything_of_the_account_is_loaded(estate: Estate) -> None:
 def test_a_second_sync_downloads_nothing(estate: Estate) -> None:
     before = read_state(estate.product)
     with estate.cloud.noting() as requests:
-        again = estate.product.run("cur", "--source", SOURCE)
+        again = estate.product.call("cur", "--source", SOURCE)
     assert again.returncode == 0, again.stderr
     assert [line.split(",")[0] for line in again.stdout.splitlines()] == [
         f"111122223333/example-hourly/{month}: unchanged" for month in ("2026-11", "2026-10", "2026-09")

@@ -9,6 +9,7 @@ import pytest
 from demo.scoring import read_answers
 from demo.wire import Request, ServiceError
 from tests.conftest import Estate
+from tests.ingest.metrics import PRODUCTION, variables_of
 from tests.simulated import Cloud, Product
 
 ROWS = """
@@ -24,9 +25,20 @@ KINDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def looked(create_product: Callable[..., Product], cloud: Cloud) -> Product:
+    """A product that has looked at two accounts' inventory in two regions, and at nothing else."""
+    product = create_product(**variables_of(cloud, "us-east-1 eu-west-1", PRODUCTION))
+    finished = product.call_at(cloud.present, "inventory")
+    assert finished.returncode == 0, finished.stderr
+    found = {row[1:3] for row in product.query(ROWS)}
+    assert found >= {("us-east-1", "ebs_volume"), ("eu-west-1", "ebs_volume"), ("eu-west-1", "nat_gateway")}
+    return product
+
+
 @pytest.fixture
-def copied(estate: Estate) -> Iterator[Product]:
-    copy = estate.product.copy(f"{estate.product.database}_inventory")
+def copied(looked: Product) -> Iterator[Product]:
+    copy = looked.copy(f"{looked.database}_copy")
     yield copy
     copy.drop()
 
@@ -58,7 +70,7 @@ def test_every_scope_is_known(estate: Estate) -> None:
 def test_a_second_look_replaces_and_doubles_nothing(copied: Product, cloud: Cloud) -> None:
     before = copied.query(ROWS)
     copied.change("update raw.inventory_resources set state = 'stale' where resource_type = 'ebs_volume'")
-    again = copied.run_at(cloud.present, "inventory")
+    again = copied.call_at(cloud.present, "inventory")
     assert again.returncode == 0, again.stderr
     assert copied.query(ROWS) == before
 
@@ -71,7 +83,7 @@ def test_a_kind_that_is_denied_keeps_its_rows_and_says_so(copied: Product, cloud
         return ServiceError(403, "UnauthorizedOperation", "not authorized: ec2:DescribeVolumes") if is_asked else None
 
     with cloud.refusing(refuse):
-        finished = copied.run_at(cloud.present, "inventory")
+        finished = copied.call_at(cloud.present, "inventory")
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
     errors = [line for line in finished.stderr.splitlines() if line.startswith("error: ")]
@@ -90,7 +102,7 @@ def test_a_load_that_fails_midway_leaves_the_old_rows(copied: Product, cloud: Cl
         "alter table raw.inventory_resources"
         " add constraint no_gateways check (resource_type <> 'nat_gateway') not valid"
     )
-    finished = copied.run_at(cloud.present, "inventory")
+    finished = copied.call_at(cloud.present, "inventory")
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
     assert copied.query(ROWS) == before
@@ -104,45 +116,35 @@ def test_a_load_that_fails_midway_leaves_the_old_rows(copied: Product, cloud: Cl
     assert ledger == []
 
 
-@pytest.fixture
-def one_region(create_product: Callable[..., Product], cloud: Cloud) -> Iterator[Product]:
-    """A product that has looked at one region's inventory, and at nothing else."""
-    product = create_product(**cloud.variables, TIEOUT_REGIONS="us-east-1")
-    looked = product.run_at(cloud.present, "inventory")
-    assert looked.returncode == 0, looked.stderr
-    yield product
-    product.drop()
-
-
 def list_new(product: Product, since: datetime) -> set[str]:
     rows = product.query("select resource_id from raw.inventory_resources where first_seen_at >= %s", since)
     return {resource_id for (resource_id,) in rows}
 
 
-def test_what_stays_keeps_the_instant_it_was_first_seen(one_region: Product, cloud: Cloud) -> None:
+def test_what_stays_keeps_the_instant_it_was_first_seen(copied: Product, cloud: Cloud) -> None:
     """Rows are replaced, what they know isn't; what wasn't there at the last look is new."""
-    ((new,),) = one_region.query("select min(resource_id) from raw.inventory_resources")
-    one_region.change(
+    ((new,),) = copied.query("select min(resource_id) from raw.inventory_resources")
+    copied.change(
         f"delete from raw.inventory_resources where resource_id = '{new}'",
         "update raw.inventory_resources set first_seen_at = first_seen_at - interval '1 year'",
     )
-    before = dict(one_region.query("select resource_id, first_seen_at from raw.inventory_resources"))
+    before = dict(copied.query("select resource_id, first_seen_at from raw.inventory_resources"))
     started_at = datetime.now(UTC)
-    again = one_region.run_at(cloud.present, "inventory")
+    again = copied.call_at(cloud.present, "inventory")
     assert again.returncode == 0, again.stderr
-    after = dict(one_region.query("select resource_id, first_seen_at from raw.inventory_resources"))
+    after = dict(copied.query("select resource_id, first_seen_at from raw.inventory_resources"))
     assert {name: at for name, at in after.items() if name != new} == before
-    assert list_new(one_region, started_at) == {new}
+    assert list_new(copied, started_at) == {new}
 
 
-def test_an_earlier_versions_rows_were_seen_when_they_were_loaded(one_region: Product, cloud: Cloud) -> None:
-    loaded = one_region.query(
+def test_an_earlier_versions_rows_were_seen_when_they_were_loaded(copied: Product, cloud: Cloud) -> None:
+    loaded = copied.query(
         """
         select resource_id, started_at
         from raw.inventory_resources inner join raw.loads using (load_id) order by 1
         """
     )
-    one_region.change("alter table raw.inventory_resources drop column first_seen_at")
-    again = one_region.run_at(cloud.present, "inventory")
+    copied.change("alter table raw.inventory_resources drop column first_seen_at")
+    again = copied.call_at(cloud.present, "inventory")
     assert again.returncode == 0, again.stderr
-    assert one_region.query("select resource_id, first_seen_at from raw.inventory_resources order by 1") == loaded
+    assert copied.query("select resource_id, first_seen_at from raw.inventory_resources order by 1") == loaded

@@ -74,7 +74,7 @@ def test_a_second_look_replaces_and_doubles_nothing(copied: Product, cloud: Clou
     before = read_prices(copied)
     assert all(before.values())
     copied.change("update raw.price_on_demand set rate = rate + 1")
-    again = copied.run_at(cloud.present, "prices")
+    again = copied.call_at(cloud.present, "prices")
     assert again.returncode == 0, again.stderr
     assert read_prices(copied) == before
 
@@ -87,11 +87,11 @@ def test_a_kind_that_is_denied_keeps_its_rows(copied: Product, cloud: Cloud) -> 
         return ServiceError(403, "AccessDeniedException", "not authorized") if is_asked else None
 
     with cloud.refusing(refuse):
-        finished = copied.run_at(cloud.present, "prices")
+        finished = copied.call_at(cloud.present, "prices")
     assert "DescribeSavingsPlansOfferingRates" in sole_error(finished)
     assert read_prices(copied) == before
 
 
 def test_without_a_bill_there_is_nothing_to_price(product: Product, cloud: Cloud) -> None:
-    finished = product.with_variables(**cloud.variables).run_at(cloud.present, "prices")
+    finished = product.with_variables(**cloud.variables).call_at(cloud.present, "prices")
     assert "run `python -m ingest cur` first" in sole_error(finished)
