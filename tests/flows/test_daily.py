@@ -154,6 +154,20 @@ def test_tasks_tell_the_failure_of_a_month(product: Product, monkeypatch: pytest
         daily.load_cur("s3://anything/at/all")
 
 
+@pytest.mark.usefixtures("artifacts")
+def test_what_cloudwatch_does_not_answer_for_is_a_warning_of_its_task(
+    product: Product, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The step is done all the same."""
+    results = [loading.RegionResult("1/r", 5, 40, 3, warning="CloudWatch 1 r: 1 metric is asked for in vain")]
+    monkeypatch.setattr(loading, "collect_metrics", lambda reread: results)
+    with environment(product.environment), caplog.at_level(logging.WARNING, "tests.daily"):
+        assert daily.load_cloudwatch() == [{"partition": "1/r", "outcome": "loaded", "rows": 40}]
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("WARNING", "CloudWatch 1 r: 1 metric is asked for in vain")
+    ]
+
+
 def test_a_build_that_fails_names_the_test(
     artifacts: list[dict[str, Any]],
     copied: Product,
