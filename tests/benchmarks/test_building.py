@@ -1,7 +1,7 @@
 """`dbt build` of 13 months, the last of them by the hour: whole, and after the last month was delivered anew.
 
-`make bench` prints the table of docs/benchmarks.md; BENCH_RESOURCES is the size (10,000: 6.4 million hourly lines and 2.9
-million daily ones). The yardstick is DuckDB, which sums the same delivered files once, by day and resource.
+`make bench` prints the table of docs/benchmarks.md; BENCH_RESOURCES is the size (10,000: 6.4 million lines by the hour,
+2.9 million by the day). The yardstick is DuckDB, which sums the same files once, by day and resource.
 """
 
 import json
@@ -83,7 +83,7 @@ def test_building(create_product: Callable[..., Product], tmp_path: Path) -> Non
     product.drop()
     print(
         f"\n\n{describe_machine()}; load average before {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}\n\n"
-        "| dbt build, 13 months | lines | whole s | one month delivered anew s | DuckDB reads and sums once s | ratio |\n"
+        "| dbt build, 13 months | lines | whole s | one month anew s | DuckDB reads and sums once s | ratio |\n"
         "|---|---|---|---|---|---|\n"
         f"| {LARGE:,} resources | {report.row_count:,} | {whole:.1f} | {again:.1f} | {yardstick:.1f} "
         f"| {whole / yardstick:.1f} |\n\n| slowest, whole | s | slowest, one month | s |\n|---|---|---|---|"
