@@ -34,7 +34,7 @@ gathered as (
                 then coalesce(max(region) filter (where not is_fee), max(savings_plan_region))
         end as region,
         max(savings_plan_instance_family) as savings_plan_instance_family,
-        -- `HeavyUsage:db.m5.large`. Covered usage names the type of the machine that runs, which may be of another size.
+        -- `HeavyUsage:db.m5.large`. Covered usage names the machine that runs, which may be of another size.
         max(substring(usage_type from ':((?:[a-z]+[.])?[a-z0-9-]+[.][a-z0-9-]+)$')) filter (
             where line_item_type = 'RIFee'
         ) as reserved_instance_type,

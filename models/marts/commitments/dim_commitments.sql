@@ -1,5 +1,5 @@
--- What there is of commitments: terms, how long each still runs, and what was made of it. Terms that no line of the bill
--- tells are null.
+-- What there is of commitments: terms, how long each still runs, and what was made of it. Terms that no line of the
+-- bill tells are null.
 with terms as (
     select
         commitment_arn,
@@ -74,7 +74,7 @@ measured as (
         trim_scale(
             round(
                 coalesce(
-                    greatest(1 - unused_reserved_hours / nullif(reserved_hours, 0), 0),
+                    1 - unused_reserved_hours / nullif(reserved_hours, 0),
                     used_commitment_usd / nullif(commitment_cost_usd, 0)
                 ),
                 6
@@ -90,7 +90,7 @@ newest as (
         commitment_cost_usd / period_hours as hourly_commitment_usd
     from hours
     where in_force_hours = period_hours and commitment_cost_usd is not null
-    order by commitment_arn, usage_start_at desc
+    order by commitment_arn asc, usage_start_at desc
 )
 
 select
@@ -119,16 +119,16 @@ select
     trim_scale(round(newest.hourly_commitment_usd, 10)) as hourly_commitment_usd,
     whole.first_seen_at,
     whole.last_seen_at,
-    whole.commitment_cost_usd,
-    whole.used_commitment_usd,
-    whole.unused_commitment_usd,
-    whole.covered_on_demand_cost_usd,
-    whole.net_savings_usd,
+    trim_scale(whole.commitment_cost_usd) as commitment_cost_usd,
+    trim_scale(whole.used_commitment_usd) as used_commitment_usd,
+    trim_scale(whole.unused_commitment_usd) as unused_commitment_usd,
+    trim_scale(whole.covered_on_demand_cost_usd) as covered_on_demand_cost_usd,
+    trim_scale(whole.net_savings_usd) as net_savings_usd,
     whole.utilization_ratio,
     whole.effective_savings_ratio,
-    recent.commitment_cost_usd as last_30_days_commitment_cost_usd,
-    recent.unused_commitment_usd as last_30_days_unused_commitment_usd,
-    recent.net_savings_usd as last_30_days_net_savings_usd,
+    trim_scale(recent.commitment_cost_usd) as last_30_days_commitment_cost_usd,
+    trim_scale(recent.unused_commitment_usd) as last_30_days_unused_commitment_usd,
+    trim_scale(recent.net_savings_usd) as last_30_days_net_savings_usd,
     recent.utilization_ratio as last_30_days_utilization_ratio,
     recent.effective_savings_ratio as last_30_days_effective_savings_ratio,
     as_of.costs_as_of_at

@@ -55,7 +55,7 @@ priced as (
             and usage.spot_operating_system = rates.operating_system
 ),
 
-used as (
+placed as (
     select
         usage_date,
         coalesce(payer_account_id, '[no payer]') as payer_account_id,
@@ -63,6 +63,24 @@ used as (
         service_code,
         coalesce(nullif(region, ''), '[no region]') as region,
         coalesce(instance_family, '[no family]') as instance_family,
+        coverage_kind,
+        line_item_count,
+        unpriced_line_item_count,
+        on_demand_equivalent_cost_usd,
+        amortized_cost_usd,
+        spot_list_cost_usd,
+        spot_listed_cost_usd
+    from priced
+),
+
+used as (
+    select
+        usage_date,
+        payer_account_id,
+        account_id,
+        service_code,
+        region,
+        instance_family,
         sum(line_item_count)::bigint as line_item_count,
         sum(unpriced_line_item_count)::bigint as unpriced_line_item_count,
         sum(on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd,
@@ -78,11 +96,11 @@ used as (
         sum(amortized_cost_usd) filter (where coverage_kind = 'spot') as spot_cost_usd,
         sum(spot_list_cost_usd) as spot_list_cost_usd,
         sum(spot_listed_cost_usd) as spot_listed_cost_usd
-    from priced
-    group by 1, 2, 3, 4, 5, 6
+    from placed
+    group by usage_date, payer_account_id, account_id, service_code, region, instance_family
 ),
 
-unused as (
+left_over as (
     select
         (commitment_hours.usage_start_at at time zone 'UTC')::date as usage_date,
         commitment_hours.payer_account_id,
@@ -99,13 +117,12 @@ unused as (
             end,
             '[no family]'
         ) as instance_family,
-        sum(commitment_hours.unused_commitment_usd) as unused_commitment_usd
+        commitment_hours.unused_commitment_usd
     from commitment_hours
     inner join commitments on commitment_hours.commitment_arn = commitments.commitment_arn
-    group by 1, 2, 3, 4, 5, 6
 ),
 
-joined as (
+unused as (
     select
         usage_date,
         payer_account_id,
@@ -113,6 +130,25 @@ joined as (
         service_code,
         region,
         instance_family,
+        sum(unused_commitment_usd) as unused_commitment_usd
+    from left_over
+    group by usage_date, payer_account_id, account_id, service_code, region, instance_family
+),
+
+grain as (
+    select usage_date, payer_account_id, account_id, service_code, region, instance_family from used -- noqa: LT09
+    union
+    select usage_date, payer_account_id, account_id, service_code, region, instance_family from unused -- noqa: LT09
+),
+
+joined as (
+    select
+        grain.usage_date,
+        grain.payer_account_id,
+        grain.account_id,
+        grain.service_code,
+        grain.region,
+        grain.instance_family,
         coalesce(used.line_item_count, 0) as line_item_count,
         coalesce(used.unpriced_line_item_count, 0) as unpriced_line_item_count,
         used.on_demand_equivalent_cost_usd,
@@ -128,9 +164,23 @@ joined as (
         coalesce(used.spot_cost_usd, 0) as spot_cost_usd,
         nullif(used.spot_list_cost_usd, 0) as spot_list_cost_usd,
         used.spot_listed_cost_usd
-    from used
-    full join unused
-        using (usage_date, payer_account_id, account_id, service_code, region, instance_family)
+    from grain
+    left join used
+        on
+            grain.usage_date = used.usage_date
+            and grain.payer_account_id = used.payer_account_id
+            and grain.account_id = used.account_id
+            and grain.service_code = used.service_code
+            and grain.region = used.region
+            and grain.instance_family = used.instance_family
+    left join unused
+        on
+            grain.usage_date = unused.usage_date
+            and grain.payer_account_id = unused.payer_account_id
+            and grain.account_id = unused.account_id
+            and grain.service_code = unused.service_code
+            and grain.region = unused.region
+            and grain.instance_family = unused.instance_family
 )
 
 select

@@ -4,7 +4,7 @@
     on_schema_change='fail',
     meta={'is_built_by_load': true},
     pre_hook="{{ forget_replaced_loads(ref('int_commitment_lines_hourly')) }}",
-    post_hook=["{{ refuse_lost_loads(ref('int_commitment_lines_hourly')) }}", "{{ remember_version() }}"],
+    post_hook="{{ remember_version() }}",
     indexes=[{'columns': ['load_id']}],
 ) }}
 
@@ -31,23 +31,21 @@ reports as (
     select
         lines.load_id,
         case
-            when
-                max(lines.usage_end_at - lines.usage_start_at)
-                    filter (where lines.amortized_cost_basis <> 'reservation_unused')
-                <= interval '1 hour' then 'hour'
+            when bool_and(lines.usage_end_at <= lines.usage_start_at + interval '1 hour') then 'hour'
             else 'day'
         end as period_unit
     from lines
+    where lines.amortized_cost_basis <> 'reservation_unused'
     group by lines.load_id
 ),
 
 placed as (
     select
         lines.*,
-        reports.period_unit,
-        date_trunc(reports.period_unit, lines.usage_start_at, 'UTC') as period_start_at
+        coalesce(reports.period_unit, 'day') as period_unit,
+        date_trunc(coalesce(reports.period_unit, 'day'), lines.usage_start_at, 'UTC') as period_start_at
     from lines
-    inner join reports on lines.load_id = reports.load_id
+    left join reports on lines.load_id = reports.load_id
 ),
 
 covered as (
@@ -145,7 +143,8 @@ joined as (
         ) as in_force_until_at,
         coalesce(covered.effective_cost_usd, 0) as effective_cost_usd,
         -- Where no line says that it covered something in an interval, it covered nothing.
-        coalesce(covered.on_demand_cost_usd, case when covered.load_id is null then 0 end) as covered_on_demand_cost_usd,
+        coalesce(covered.on_demand_cost_usd, case when covered.load_id is null then 0 end)
+            as covered_on_demand_cost_usd,
         plan_fees.total_commitment_usd,
         plan_fees.used_commitment_usd,
         reservation_fees.commitment_cost_usd as month_commitment_cost_usd,
@@ -180,10 +179,10 @@ lived as (
     from joined
 ),
 
-shared as (
+summed as (
     select
         *,
-        in_force_seconds / nullif(sum(in_force_seconds) over month_of_commitment, 0) as month_share_ratio
+        sum(in_force_seconds) over month_of_commitment as month_in_force_seconds
     from lived
     window month_of_commitment as (partition by load_id, commitment_arn)
 ),
@@ -191,16 +190,19 @@ shared as (
 weighed as (
     select
         *,
-        greatest(month_commitment_cost_usd * month_share_ratio - effective_cost_usd, 0) as left_over_usd
-    from shared
+        greatest(
+            month_commitment_cost_usd * in_force_seconds / nullif(month_in_force_seconds, 0) - effective_cost_usd, 0
+        ) as left_over_usd
+    from summed
 ),
 
 -- What the month's fee calls unused is spread by what is left over; where nothing is, evenly.
 spread as (
     select
         *,
-        coalesce(left_over_usd / nullif(sum(left_over_usd) over month_of_commitment, 0), month_share_ratio)
-            as unused_ratio
+        case
+            when sum(left_over_usd) over month_of_commitment > 0 then left_over_usd else in_force_seconds
+        end as unused_weight
     from weighed
     window month_of_commitment as (partition by load_id, commitment_arn)
 ),
@@ -210,12 +212,21 @@ spread as (
 cut as (
     select
         *,
-        trunc(month_unused_commitment_usd * unused_ratio, 10) as cut_unused_usd,
-        trunc(month_reserved_hours * month_share_ratio, 10) as cut_reserved_hours,
-        trunc(month_unused_reserved_hours * unused_ratio, 10) as cut_unused_hours,
-        row_number() over (partition by load_id, commitment_arn order by unused_ratio desc, period_start_at desc) as unused_place,
-        row_number() over (partition by load_id, commitment_arn order by month_share_ratio desc, period_start_at desc) as share_place
+        trunc(month_unused_commitment_usd * unused_weight / nullif(sum(unused_weight) over month_of_commitment, 0), 10)
+            as cut_unused_usd,
+        trunc(month_reserved_hours * in_force_seconds / nullif(month_in_force_seconds, 0), 10) as cut_reserved_hours,
+        trunc(month_unused_reserved_hours * unused_weight / nullif(sum(unused_weight) over month_of_commitment, 0), 10)
+            as cut_unused_hours,
+        row_number() over (
+            partition by load_id, commitment_arn
+            order by unused_weight desc, period_start_at desc
+        ) as unused_place,
+        row_number() over (
+            partition by load_id, commitment_arn
+            order by in_force_seconds desc, period_start_at desc
+        ) as share_place
     from spread
+    window month_of_commitment as (partition by load_id, commitment_arn)
 ),
 
 settled as (
@@ -284,7 +295,7 @@ select
     trim_scale(
         round(
             coalesce(
-                greatest(1 - costed.unused_reserved_hours / nullif(costed.reserved_hours, 0), 0),
+                1 - costed.unused_reserved_hours / nullif(costed.reserved_hours, 0),
                 costed.used_usd / nullif(costed.commitment_cost_usd, 0)
             ),
             6
@@ -292,3 +303,5 @@ select
     ) as utilization_ratio
 from costed
 left join billing_periods on costed.load_id = billing_periods.load_id
+-- A month's fee may reach beyond the end of its reservation.
+where costed.in_force_seconds > 0 or costed.used_usd <> 0 or costed.unused_usd <> 0
