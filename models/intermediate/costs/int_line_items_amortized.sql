@@ -10,7 +10,8 @@ attributes as (
 ),
 
 plan_usage as (
-    select * from {{ ref('int_savings_plan_usage_hourly') }}
+    select * from {{ ref('int_commitment_lines_hourly') }}
+    where amortized_cost_basis = 'savings_plan_effective'
 ),
 
 placed as (
@@ -69,7 +70,7 @@ placed as (
         amounts.savings_plan_amortized_upfront_commitment_usd,
         amounts.savings_plan_net_upfront_commitment_usd,
         amounts.savings_plan_net_recurring_commitment_usd,
-        plan_usage.net_effective_cost_usd as plan_net_effective_cost_usd
+        plan_usage.savings_plan_net_effective_cost_usd as plan_net_effective_cost_usd
     from amounts
     inner join attributes
         on
@@ -80,7 +81,7 @@ placed as (
             attributes.net_amortized_cost_basis = 'net_savings_plan_unused'
             and attributes.has_net_costs
             and amounts.load_id = plan_usage.load_id
-            and attributes.savings_plan_arn = plan_usage.savings_plan_arn
+            and attributes.savings_plan_arn = plan_usage.commitment_arn
             and amounts.usage_start_at = plan_usage.usage_start_at
 )
 
