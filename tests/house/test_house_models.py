@@ -221,8 +221,8 @@ def test_seeds_type_and_describe_each_column(manifest: Node, path: Any) -> None:
 def find_views_on_tables(models: list[Node]) -> list[str]:
     """Views that read a model which is made anew at each build: dbt drops a table to replace it, with its views.
 
-    What is built load by load stays where it is: it is dropped only where its own code or seeds have changed, by a build
-    that makes the views anew too.
+    What is built load by load stays where it is: it is dropped only where its own code or seeds have changed, by a
+    build that makes the views anew too.
     """
     kinds = {model["unique_id"]: model["config"]["materialized"] for model in models}
     return [

@@ -47,7 +47,7 @@ spans as (
 days as (
     select
         spans.account_id,
-        day::date as usage_date
+        series.day::date as usage_date
     from spans
     cross join lateral generate_series(spans.first_date::timestamp, spans.last_date::timestamp, interval '1 day')
         as series (day)
