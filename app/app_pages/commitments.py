@@ -165,7 +165,9 @@ def show_expiry(held: HeldCommitment) -> str:
 st.subheader("What you have")
 commitments = queries.get_commitments(ROWS_SHOWN + 1)
 if commitments:
-    st.html(build_note("Of the last 30 days that the bill holds; what it saved is less the whole commitment, unused too."))
+    st.html(
+        build_note("Of the last 30 days that the bill holds; what it saved is less the whole commitment, unused too.")
+    )
     show_table(
         [
             Column("Commitment"),

@@ -5,7 +5,7 @@ Nothing here is taken from the product: columns, formulas and literals stem from
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,7 @@ def test_october_spot(real: Product) -> None:
     )
     assert spot == [(1_313, Decimal("31.51"), Decimal("31.51"))]
 
+
 # CUR user guide, "Reservation details": reserved units and their unused part stand on the month's RIFee row, cover and
 # on-demand price on each DiscountedUsage row.
 PARQUET_RESERVATIONS = """
@@ -189,7 +190,8 @@ def test_reservations_use_and_save_what_the_file_says(real: Product, period: dat
 def test_october_s_reservations_have_the_known_totals(real: Product) -> None:
     totals = real.query(
         """
-        select round(1 - sum(unused_reserved_hours) / sum(reserved_hours), 4), round(sum(covered_on_demand_cost_usd), 4),
+        select round(1 - sum(unused_reserved_hours) / sum(reserved_hours), 4),
+            round(sum(covered_on_demand_cost_usd), 4),
             round(sum(used_commitment_usd), 4), round(sum(unused_commitment_usd), 4), round(sum(net_savings_usd), 3)
         from marts.fct_commitment_hours where billing_period_start_date = '2018-10-01'
         """
@@ -201,11 +203,11 @@ def test_reservations_have_the_terms_that_the_file_tells(real: Product) -> None:
     found = real.query(
         """
         select instance_type, instance_family, region, payment_option, term_years, reservation_count,
-            start_at at time zone 'UTC', commitment_status, service_code, owner_account_id
+            start_at, commitment_status, service_code, owner_account_id
         from marts.dim_commitments where hourly_commitment_usd = 0.0118
         """
     )
-    started = datetime(2018, 10, 9, 21, 40, 47)
+    started = datetime(2018, 10, 9, 21, 40, 47, tzinfo=UTC)
     assert found == [
         ("t2.micro", "t2", "us-east-1", "no_upfront", 1, 1, started, "expired", "AmazonEC2", "836060457634")
     ]
