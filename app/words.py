@@ -51,6 +51,12 @@ COMMITMENT_WORDS = {
     "ec2_instance_savings_plan": "EC2 Instance Savings Plans",
     "ec2_reserved_instance": "EC2 Reserved Instances",
 }
+PLAN_WORDS = {
+    "ComputeSavingsPlans": "Compute Savings Plan",
+    "DatabaseSavingsPlans": "Database Savings Plan",
+    "EC2InstanceSavingsPlans": "EC2 Instance Savings Plan",
+    "SageMakerSavingsPlans": "SageMaker Savings Plan",
+}
 BASIS_WORDS = {"after_actions": "what remains after the other findings", "as_is": "the account as it is"}
 OVERLAP_WORDS = {
     "none": "nothing else saves it",

@@ -1,4 +1,4 @@
-"""Commitments: what to buy on what remains, the other ways beside it, and what another size would have done."""
+"""Commitments: what there is, what to buy on what remains, the other ways beside it, and what another size would do."""
 
 import altair as alt
 import streamlit as st
@@ -7,16 +7,21 @@ from app import queries
 from app.frame import show_as_of, show_figures, show_table
 from app.listing import ROWS_SHOWN, choose_filters, list_findings, show_answer, show_quality
 from app.markup import Column, build_facts, build_note
-from app.rows import CommitmentOption, CommitmentRecommendation
+from app.rows import CommitmentOption, CommitmentRecommendation, HeldCommitment
 from app.words import (
     BASIS_WORDS,
     COMMITMENT_WORDS,
+    PLAN_WORDS,
+    UNKNOWN,
     count_things,
+    show_account,
     show_count,
+    show_date,
     show_decimal,
     show_money,
     show_ratio,
     show_share,
+    show_text,
     show_word,
 )
 
@@ -134,3 +139,65 @@ if strategies:
     )
 else:
     st.html(build_note("No commitment on sale would have saved anything, or prices were never read."))
+
+
+def name_commitment(held: HeldCommitment) -> str:
+    """`2 × c5.2xlarge reserved, us-east-1`, `EC2 Instance Savings Plan, m5, eu-west-1`."""
+    if held.commitment_type == "reserved_instance":
+        count = "" if held.reservation_count is None else f"{show_count(held.reservation_count)} × "
+        kind = f"{count}{held.instance_type or show_text(held.service_code)} reserved"
+    else:
+        plan = held.plan_type or "Savings Plan"
+        kind = ", ".join(part for part in (PLAN_WORDS.get(plan, plan), held.instance_family) if part)
+    return f"{kind}, {held.region}" if held.region else kind
+
+
+def show_expiry(held: HeldCommitment) -> str:
+    """`2027-06-27, in 213 days`; of one that is over, when it ended."""
+    if held.end_at is None or held.days_until_expiry is None:
+        return UNKNOWN
+    day = show_date(held.end_at.date())
+    if held.commitment_status == "expired":
+        return f"{day}, expired"
+    return f"{day}, in {count_things(held.days_until_expiry, 'day')}"
+
+
+st.subheader("What you have")
+commitments = queries.get_commitments(ROWS_SHOWN + 1)
+if commitments:
+    st.html(
+        build_note("Of the last 30 days that the bill holds; what it saved is less the whole commitment, unused too.")
+    )
+    show_table(
+        [
+            Column("Commitment"),
+            Column("Id", is_short=True),
+            Column("Owner"),
+            Column("Term and payment", is_short=True),
+            Column("Ends", is_short=True),
+            Column("$ an hour", is_number=True),
+            Column("Utilization", is_number=True),
+            Column("Unused", is_number=True),
+            Column("Saved", is_number=True),
+            Column("Of on demand", is_number=True),
+        ],
+        [
+            [
+                name_commitment(held),
+                held.commitment_id,
+                show_account(held.owner_account_id, held.owner_account_name),
+                UNKNOWN if held.term_years is None else show_term(held.term_years, held.payment_option or ""),
+                show_expiry(held),
+                show_decimal(held.hourly_commitment_usd, 5),
+                show_share(held.last_30_days_utilization_ratio),
+                show_money(held.last_30_days_unused_commitment_usd),
+                show_money(held.last_30_days_net_savings_usd),
+                show_share(held.last_30_days_effective_savings_ratio),
+            ]
+            for held in commitments[:ROWS_SHOWN]
+        ],
+    )
+    if len(commitments) > ROWS_SHOWN:
+        st.html(build_note(f"The {show_count(ROWS_SHOWN)} that end soonest; marts.dim_commitments has them all."))
+else:
+    st.html(build_note("The bill holds no Reserved Instance and no Savings Plan."))

@@ -8,6 +8,7 @@ from app.queries.commitments import (
     get_commitment_curve,
     get_commitment_options,
     get_commitment_strategies,
+    get_commitments,
 )
 from app.queries.costs import (
     get_account_costs_monthly,
@@ -75,6 +76,7 @@ __all__ = [
     "get_commitment_options",
     "get_commitment_recommendations",
     "get_commitment_strategies",
+    "get_commitments",
     "get_costs_monthly",
     "get_data_quality",
     "get_estimate_errors",

@@ -1,7 +1,28 @@
-"""Commitments on sale, beside one another and at every size."""
+"""Commitments that there are, and those on sale, beside one another and at every size."""
 
 from app.database import fetch_rows
-from app.rows import CommitmentOption, CommitmentStrategy, CurvePoint
+from app.rows import CommitmentOption, CommitmentStrategy, CurvePoint, HeldCommitment
+
+
+def get_commitments(limit: int) -> list[HeldCommitment]:
+    """What there is of reservations and Savings Plans: those that end soonest first, those that are over last."""
+    return fetch_rows(
+        """
+        select
+            held.commitment_arn, held.commitment_id, held.commitment_type, held.plan_type, held.payment_option,
+            held.term_years, held.service_code, held.region, held.instance_family, held.instance_type,
+            held.reservation_count, held.owner_account_id, accounts.account_name as owner_account_name, held.end_at,
+            held.commitment_status, held.days_until_expiry, held.hourly_commitment_usd,
+            held.last_30_days_unused_commitment_usd, held.last_30_days_net_savings_usd,
+            held.last_30_days_utilization_ratio, held.last_30_days_effective_savings_ratio, held.net_savings_usd
+        from marts.dim_commitments as held
+        left join marts.dim_accounts as accounts on held.owner_account_id = accounts.account_id
+        order by coalesce(held.commitment_status, '') = 'expired', held.end_at, held.commitment_arn
+        limit %(limit)s
+        """,
+        {"limit": limit},
+        row_type=HeldCommitment,
+    )
 
 
 def get_commitment_options(usage_basis: str = "after_actions") -> list[CommitmentOption]:

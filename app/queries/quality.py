@@ -7,6 +7,7 @@ MARTS = (
     "ai_context",
     "data_quality",
     "dim_accounts",
+    "dim_commitments",
     "dim_resources",
     "fct_account_costs_monthly",
     "fct_answers",

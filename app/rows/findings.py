@@ -208,6 +208,33 @@ class CommitmentStrategy(FrozenRow):
     is_recommended: bool
 
 
+class HeldCommitment(FrozenRow):
+    """A reservation or Savings Plan that the bill has seen, with its owner's name (`marts.dim_commitments`)."""
+
+    commitment_arn: str
+    commitment_id: str
+    commitment_type: str
+    plan_type: str | None
+    payment_option: str | None
+    term_years: int | None
+    service_code: str | None
+    region: str | None
+    instance_family: str | None
+    instance_type: str | None
+    reservation_count: int | None
+    owner_account_id: str | None
+    owner_account_name: str | None
+    end_at: datetime | None
+    commitment_status: str | None
+    days_until_expiry: int | None
+    hourly_commitment_usd: Usd | None
+    last_30_days_unused_commitment_usd: Usd | None
+    last_30_days_net_savings_usd: Usd | None
+    last_30_days_utilization_ratio: Ratio | None
+    last_30_days_effective_savings_ratio: Ratio | None
+    net_savings_usd: Usd | None
+
+
 class RightsizingRecommendation(Recommendation):
     """A finding on a size, with what each preset would choose."""
 

@@ -5,6 +5,7 @@ The amounts of `fct_portfolio` and of the answers' sentences are added up here f
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ Rows = list[dict[str, Any]]
 Insert = Callable[[psycopg.Connection[Any], str, Rows], None]
 
 OPTION = "option-compute-1y"
+HOSTILE_ID = "<img src=x onerror=alert(1)>"
 TO_DO = ("open", "accepted", "scheduled")
 CATEGORIES = ("waste", "rightsizing", "commitment", "schedule")
 OPTIMIZABLE = Decimal("2500000.5")
@@ -333,6 +335,68 @@ def commitment_options(payer: str, evaluated_at: Any) -> Rows:
     ]  # fmt: skip
 
 
+def held_commitments(accounts: list[str]) -> Rows:
+    """A plan that ends soon, a reservation with a hostile id, one that is over, one the bill hardly knows."""
+    plan = {
+        "commitment_arn": "arn:aws:savingsplans::1:savingsplan/plan-1",
+        "commitment_id": "plan-1",
+        "commitment_type": "savings_plan",
+        "plan_type": "EC2InstanceSavingsPlans",
+        "payment_option": "no_upfront",
+        "term_years": 1,
+        "service_code": "ComputeSavingsPlans",
+        "region": "eu-west-1",
+        "instance_family": "m5",
+        "payer_account_id": accounts[0],
+        "owner_account_id": accounts[0],
+        "end_at": datetime(2026, 12, 1, 12, tzinfo=UTC),
+        "commitment_status": "active",
+        "days_until_expiry": 11,
+        "hourly_commitment_usd": Decimal("1.54446"),
+        "last_30_days_unused_commitment_usd": Decimal("52.3049"),
+        "last_30_days_net_savings_usd": Decimal("575.8992"),
+        "last_30_days_utilization_ratio": Decimal("0.952385"),
+        "last_30_days_effective_savings_ratio": Decimal("0.341191"),
+        "net_savings_usd": Decimal("4168.07"),
+    }
+    reservation = {
+        **plan,
+        "commitment_arn": "arn:aws:ec2:x:1:reserved-instances/ri-1",
+        "commitment_id": HOSTILE_ID,
+        "commitment_type": "reserved_instance",
+        "plan_type": None,
+        "payment_option": "partial_upfront",
+        "service_code": "AmazonEC2",
+        "instance_type": "m5.large",
+        "reservation_count": 2,
+        "owner_account_id": accounts[-1],
+        "end_at": datetime(2027, 6, 1, tzinfo=UTC),
+        "days_until_expiry": 192,
+        "last_30_days_net_savings_usd": Decimal("-3.5"),
+    }
+    over = {
+        **reservation,
+        "commitment_arn": "arn:aws:ec2:x:1:reserved-instances/ri-over",
+        "commitment_id": "ri-over",
+        "end_at": datetime(2026, 10, 10, 14, tzinfo=UTC),
+        "commitment_status": "expired",
+        "days_until_expiry": -41,
+        "last_30_days_unused_commitment_usd": None,
+        "last_30_days_net_savings_usd": None,
+        "last_30_days_utilization_ratio": None,
+        "last_30_days_effective_savings_ratio": None,
+    }
+    hardly = {
+        "commitment_arn": "arn:aws:rds:x:1:ri:db-1",
+        "commitment_id": "db-1",
+        "commitment_type": "reserved_instance",
+        "service_code": "AmazonRDS",
+        "payer_account_id": accounts[0],
+        "owner_account_id": None,
+    }
+    return [over, hardly, reservation, plan]
+
+
 def commitment_curves(options: Rows) -> Rows:
     """Each option from nothing to twice its best size: savings rise to the option's own and fall back to nothing."""
     return [
@@ -488,6 +552,7 @@ def fill_answers(
         ("fct_commitment_strategies", commitment_strategies(options)),
         ("dim_resources", found),
         ("dim_accounts", known),
+        ("dim_commitments", held_commitments(list(accounts))),
         ("ai_context", documents(findings, found, answered, times)),
     ):
         insert(connection, mart, rows)

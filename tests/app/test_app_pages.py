@@ -122,6 +122,28 @@ class TestOtherAnswers:
         assert "all regions" in text
         assert "They cover the same usage, so only one is to be taken" in text
 
+    def test_what_there_is_of_commitments_ends_soonest_first(self) -> None:
+        page = read_html(open_page("app_pages/commitments.py"))
+        table = page[page.index("what it saved is less the whole commitment") :]
+        assert table.count("<tr>") == 5
+        text = read_text(table)
+        shown = (
+            "EC2 Instance Savings Plan, m5, eu-west-1 plan-1 shop-production (111122223333) 1 year, no upfront "
+            "2026-12-01, in 11 days 1.54446 95.2 % $52.30 $575.90 34.1 %"
+        )
+        assert shown in text
+        assert "2 × m5.large reserved, eu-west-1 &lt;img src=x onerror=alert(1)&gt;" in text and "<img" not in page
+        assert "−$3.50" in text
+        assert "AmazonRDS reserved db-1" in text
+        assert "2026-10-10, expired 1.54446 unknown unknown unknown unknown" in text
+        places = [text.index(known) for known in ("plan-1", "2027-06-01, in 192 days", "db-1", "ri-over")]
+        assert places == sorted(places)
+
+    def test_without_commitments_the_page_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(queries, "get_commitments", lambda limit: [])
+        page = read_html(open_page("app_pages/commitments.py"))
+        assert "The bill holds no Reserved Instance and no Savings Plan." in page
+
     def test_the_portfolio_says_what_is_not_counted_twice(self) -> None:
         test = open_page("app_pages/portfolio.py", recommendation="rec021")
         (total,) = [part for part in queries.get_portfolio() if part.recommendation_category == "total"]

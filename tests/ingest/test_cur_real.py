@@ -5,7 +5,7 @@ Nothing here is taken from the product: columns, formulas and literals stem from
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,103 @@ def test_october_spot(real: Product) -> None:
         """
     )
     assert spot == [(1_313, Decimal("31.51"), Decimal("31.51"))]
+
+
+# CUR user guide, "Reservation details": reserved units and their unused part stand on the month's RIFee row, cover and
+# on-demand price on each DiscountedUsage row.
+PARQUET_RESERVATIONS = """
+    select reservation_reservation_a_r_n,
+        sum(line_item_unblended_cost::decimal(38, 10)) filter (where line_item_line_item_type = 'RIFee')
+            + sum(reservation_amortized_upfront_fee_for_billing_period::decimal(38, 10)) as paid,
+        coalesce(sum(reservation_effective_cost::decimal(38, 10)), 0) as used,
+        sum(reservation_unused_amortized_upfront_fee_for_billing_period::decimal(38, 10))
+            + sum(reservation_unused_recurring_fee::decimal(38, 10)) as unused,
+        coalesce(sum(pricing_public_on_demand_cost::decimal(38, 10)), 0) as on_demand,
+        sum(nullif(reservation_total_reserved_units, '')::decimal(38, 10)) as reserved_units,
+        sum(reservation_unused_quantity::decimal(38, 10)) as unused_units
+    from '{file}'
+    where line_item_line_item_type in ('RIFee', 'DiscountedUsage')
+    group by 1
+"""
+
+
+@pytest.mark.parametrize("period", [date(2018, 10, 1), date(2018, 11, 1)])
+def test_reservations_use_and_save_what_the_file_says(real: Product, period: date) -> None:
+    expected = {row[0]: row[1:] for row in ask(PARQUET_RESERVATIONS.format(file=parquet_files()[period]))}
+    found = {
+        row[0]: row[1:]
+        for row in real.query(
+            """
+            select commitment_arn, sum(commitment_cost_usd), sum(used_commitment_usd), sum(unused_commitment_usd),
+                sum(covered_on_demand_cost_usd), sum(net_savings_usd), sum(reserved_hours), sum(unused_reserved_hours),
+                bool_and(is_elapsed), min(utilization_ratio), max(utilization_ratio), max(period_hours)
+            from marts.fct_commitment_hours where billing_period_start_date = %s group by 1
+            """,
+            period,
+        )
+    }
+    assert set(found) == set(expected) and len(found) == 9
+    for arn, (paid, used, unused, on_demand, reserved, unused_units) in expected.items():
+        cost, *measures, elapsed, lowest, highest, hours = found[arn]
+        assert measures == [used, unused, on_demand, on_demand - used - unused, reserved, unused_units], arn
+        assert cost == used + unused and abs(cost - paid) < Decimal("0.00001"), arn
+        assert elapsed and 0 <= lowest <= highest <= 1 and hours == 1, arn
+
+
+def test_october_s_reservations_have_the_known_totals(real: Product) -> None:
+    totals = real.query(
+        """
+        select round(1 - sum(unused_reserved_hours) / sum(reserved_hours), 4),
+            round(sum(covered_on_demand_cost_usd), 4),
+            round(sum(used_commitment_usd), 4), round(sum(unused_commitment_usd), 4), round(sum(net_savings_usd), 3)
+        from marts.fct_commitment_hours where billing_period_start_date = '2018-10-01'
+        """
+    )
+    assert totals == [tuple(map(Decimal, ("0.8810", "338.0206", "232.2538", "48.9956", "56.771")))]
+
+
+def test_reservations_have_the_terms_that_the_file_tells(real: Product) -> None:
+    found = real.query(
+        """
+        select instance_type, instance_family, region, payment_option, term_years, reservation_count,
+            start_at, commitment_status, service_code, owner_account_id
+        from marts.dim_commitments where hourly_commitment_usd = 0.0118
+        """
+    )
+    started = datetime(2018, 10, 9, 21, 40, 47, tzinfo=UTC)
+    assert found == [
+        ("t2.micro", "t2", "us-east-1", "no_upfront", 1, 1, started, "expired", "AmazonEC2", "836060457634")
+    ]
+
+
+def test_coverage_of_the_real_bills(real: Product) -> None:
+    """Covered against on demand that could be: instances alone, without Spot."""
+    ((covered, eligible, spot),) = ask(
+        f"""
+        select
+            sum(pricing_public_on_demand_cost::decimal(38, 10))
+                filter (where line_item_line_item_type = 'DiscountedUsage'),
+            sum(pricing_public_on_demand_cost::decimal(38, 10)) filter (
+                where line_item_line_item_type = 'Usage' and (
+                    line_item_product_code = 'AmazonEC2' and line_item_operation like 'RunInstances%'
+                        and line_item_usage_type like '%BoxUsage%'
+                    or line_item_product_code = 'AmazonRDS' and line_item_usage_type like '%InstanceUsage:%'
+                    or line_item_product_code = 'AmazonRDS' and line_item_usage_type like '%Multi-AZUsage:%'
+                    or line_item_product_code = 'AWSLambda' and line_item_usage_type like '%Lambda-GB-Second%'
+                    or line_item_usage_type like '%Fargate%'
+                )
+            ),
+            sum(line_item_unblended_cost::decimal(38, 10)) filter (where line_item_usage_type like '%SpotUsage%')
+        from '{parquet_files()[date(2018, 10, 1)]}'
+        """
+    )
+    found = real.query(
+        """
+        select sum(reserved_on_demand_cost_usd), sum(eligible_on_demand_cost_usd), sum(spot_cost_usd)
+        from marts.fct_commitment_coverage_daily where usage_date between '2018-10-01' and '2018-10-31'
+        """
+    )
+    assert found == [(covered, eligible, spot)]
 
 
 def test_csv_sample(real: Product) -> None:
