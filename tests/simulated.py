@@ -245,7 +245,8 @@ class Product:
         with self.server.connect(dbname="postgres", autocommit=True) as connection:
             names = sql.Identifier(name), sql.Identifier(self.database)
             connection.execute(sql.SQL("create database {} template {}").format(*names))
-        return self.with_variables(PGDATABASE=name)
+        target = Path(self.environment["DBT_TARGET_PATH"]).with_name(name)
+        return self.with_variables(PGDATABASE=name, DBT_TARGET_PATH=str(target))
 
     def drop(self) -> None:
         with self.server.connect(dbname="postgres", autocommit=True) as connection:
@@ -282,7 +283,8 @@ def create_product(server: Database, name: str, scratch: Path, **variables: str)
         key: value for key, value in make_environment().items() if not key.startswith(("AWS_", "DBT_", "PREFECT_"))
     }
     plain |= server.environment
-    written = {"DBT_TARGET_PATH": str(scratch / "target"), "DBT_LOG_PATH": str(scratch / "logs")}
+    # What dbt has parsed holds the database's name: each has its own, or every command would parse everything anew.
+    written = {"DBT_TARGET_PATH": str(scratch / "target" / name), "DBT_LOG_PATH": str(scratch / "logs")}
     return Product({**plain, **written, "PGDATABASE": name, **variables}, server)
 
 
