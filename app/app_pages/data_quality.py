@@ -1,4 +1,4 @@
-"""Data quality: what CloudWatch sees of what is billed, and what asking AWS cost."""
+"""Data quality: what CloudWatch sees of what is billed, what is there of each day, and what asking AWS cost."""
 
 import streamlit as st
 
@@ -7,7 +7,9 @@ from app.frame import show_as_of, show_nothing_loaded, show_table
 from app.markup import Column, build_note
 from app.words import (
     MEANING_OF_SILENCE,
+    show_account,
     show_count,
+    show_date,
     show_money,
     show_month,
     show_name,
@@ -62,6 +64,44 @@ if coverage:
     )
 else:
     st.html(build_note("No resource of a kind with metrics is known."))
+
+st.subheader("The bill, day by day")
+bills = queries.get_bill_days()
+if bills:
+    st.html(
+        build_note(
+            "Missing: the bill reaches past the day and has nothing of it. Cut off: it ends within the day. Awaited: "
+            "it doesn't reach the day yet, and Cost Explorer does. Unclassified: cost of line item types that AWS "
+            "added and seed line_item_types doesn't know; it counts as cash."
+        )
+    )
+    show_table(
+        [
+            Column("Account"),
+            Column("From", is_short=True),
+            Column("To", is_short=True),
+            Column("Whole days", is_number=True),
+            Column("Missing", is_number=True),
+            Column("Cut off", is_number=True),
+            Column("Awaited", is_number=True),
+            Column("Unclassified", is_number=True),
+        ],
+        [
+            [
+                show_account(bill.account_id, bill.account_name),
+                show_date(bill.first_usage_date),
+                show_date(bill.last_usage_date),
+                show_count(bill.complete_day_count),
+                show_count(bill.gap_day_count),
+                show_count(bill.partial_day_count),
+                show_count(bill.awaited_day_count),
+                show_money(bill.unclassified_cost_usd),
+            ]
+            for bill in bills
+        ],
+    )
+else:
+    st.html(build_note("No day of any bill is known."))
 
 st.subheader("What asking AWS cost")
 costs = queries.get_request_costs()

@@ -1,7 +1,7 @@
 """How old the data is, how far it can be trusted, and whether it is there at all."""
 
 from app.database import BUILD_THE_MARTS, DataNotReady, fetch_rows
-from app.rows import AsOf, MetricCoverage, MissingMart, RequestCost, SourceQuality
+from app.rows import AsOf, BillDays, MetricCoverage, MissingMart, RequestCost, SourceQuality
 
 MARTS = (
     "ai_context",
@@ -15,6 +15,7 @@ MARTS = (
     "fct_commitment_curves",
     "fct_commitment_options",
     "fct_commitment_strategies",
+    "fct_cost_completeness_daily",
     "fct_cost_estimate_errors_daily",
     "fct_cost_reconciliation_daily",
     "fct_cost_reconciliation_monthly",
@@ -69,6 +70,29 @@ def get_metric_coverage() -> list[MetricCoverage]:
         order by service_name, resource_type
         """,
         row_type=MetricCoverage,
+    )
+
+
+def get_bill_days() -> list[BillDays]:
+    """Per account, how many days of its bill are whole, missing, cut off, or not delivered yet."""
+    return fetch_rows(
+        """
+        select
+            days.account_id,
+            accounts.account_name,
+            min(days.usage_date) as first_usage_date,
+            max(days.usage_date) as last_usage_date,
+            count(*) filter (where days.completeness_status = 'complete') as complete_day_count,
+            count(*) filter (where days.completeness_status = 'gap') as gap_day_count,
+            count(*) filter (where days.completeness_status = 'partial') as partial_day_count,
+            count(*) filter (where days.completeness_status = 'not_delivered') as awaited_day_count,
+            sum(days.unclassified_cost_usd) as unclassified_cost_usd
+        from marts.fct_cost_completeness_daily as days
+        left join marts.dim_accounts as accounts on days.account_id = accounts.account_id
+        group by days.account_id, accounts.account_name
+        order by days.account_id
+        """,
+        row_type=BillDays,
     )
 
 

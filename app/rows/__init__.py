@@ -3,6 +3,7 @@
 from app.rows.answers import (
     Answer,
     AsOf,
+    BillDays,
     Context,
     FoundResource,
     MetricCoverage,
@@ -58,6 +59,7 @@ __all__ = [
     "AccountMonthlyCost",
     "Answer",
     "AsOf",
+    "BillDays",
     "CommitmentOption",
     "CommitmentRecommendation",
     "CommitmentStrategy",

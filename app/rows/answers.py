@@ -106,6 +106,20 @@ class RequestCost(FrozenRow):
     last_requested_at: datetime | None
 
 
+class BillDays(FrozenRow):
+    """What is there of the days of one account's bill (`marts.fct_cost_completeness_daily`, counted)."""
+
+    account_id: str
+    account_name: str | None
+    first_usage_date: date
+    last_usage_date: date
+    complete_day_count: int
+    gap_day_count: int
+    partial_day_count: int
+    awaited_day_count: int
+    unclassified_cost_usd: Usd
+
+
 class AsOf(FrozenRow):
     """How old the figures are. None: that source was never loaded."""
 

@@ -159,6 +159,7 @@ class TestDataQuality:
         text = read_text(read_html(open_page("app_pages/data_quality.py")))
         assert "Lambda function AWS Lambda 1,203 1,202 1 idle: nothing happened 0 0 0" in text
         assert "EC2 instance Amazon EC2 7 6 0 not running, or attached to nothing 1 1 2" in text
+        assert f"shop-production ({invented.SHOP}) 2026-11-18 2026-11-21 1 1 1 1 $1.25" in text
         assert "November 2026 CloudWatch GetMetricData 40 20,000 $0.20 2026-11-21 06:00 UTC" in text
         assert "November 2026 CloudWatch ListMetrics 12 12 <$0.01" in html.unescape(text)
         assert text.index("November 2026") < text.index("October 2026 Cost Explorer GetCostAndUsage 4 4 $0.04")

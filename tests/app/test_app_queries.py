@@ -46,6 +46,9 @@ def test_row_types_are_the_contracts_columns() -> None:
     assert set(rows.AccountMonthlyCost.model_fields) <= set(contracts["fct_account_costs_monthly"])
     assert set(rows.MetricCoverage.model_fields) <= set(contracts["fct_metric_coverage"])
     assert set(rows.RequestCost.model_fields) <= set(contracts["fct_api_requests_monthly"])
+    days = {name for name in rows.BillDays.model_fields if name.endswith("_day_count")}
+    derived = {"account_name", "first_usage_date", "last_usage_date"} | days
+    assert set(rows.BillDays.model_fields) - derived <= set(contracts["fct_cost_completeness_daily"])
     assert set(rows.ReconciliationDay.model_fields) <= set(contracts["fct_cost_reconciliation_daily"])
     assert set(rows.ReconciliationDifference.model_fields) <= set(contracts["fct_cost_reconciliation_monthly"])
     assert set(rows.InvoiceComparison.model_fields) <= set(contracts["fct_invoice_reconciliation_monthly"])
