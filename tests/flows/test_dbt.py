@@ -121,6 +121,7 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
             """,
             {
                 "assert_reservations_balance",
+                "assert_commitment_hours_tie_out",
                 "assert_cash_equals_accrual",
                 "assert_resource_costs_tie_out_to_daily_costs",
             },
@@ -152,9 +153,16 @@ def test_every_sum_ties_out(estate: Estate, assertions: dict[str, str]) -> None:
         pytest.param(
             """
             delete from marts.fct_resource_costs_daily
-            where ctid = (select min(ctid) from marts.fct_resource_costs_daily)
+            where ctid = (
+                select min(ctid) from marts.fct_resource_costs_daily
+                where record_class = 'usage' and on_demand_equivalent_cost_usd > 0
+            )
             """,
-            {"assert_resource_costs_tie_out_to_daily_costs", "assert_reconciliation_ties_out"},
+            {
+                "assert_resource_costs_tie_out_to_daily_costs",
+                "assert_commitment_coverage_ties_out",
+                "assert_reconciliation_ties_out",
+            },
             id="mart row removed",
         ),
         pytest.param(
