@@ -3,14 +3,14 @@
     incremental_strategy='append',
     meta={'is_built_by_load': true},
     pre_hook="{{ forget_replaced_loads(ref('stg_cur__attributes')) }}",
-    post_hook="{{ remember_version() }}",
+    post_hook=["{{ refuse_lost_loads(ref('stg_cur__attributes')) }}", "{{ remember_version() }}"],
     indexes=[{'columns': ['load_id', 'attributes_id']}],
 ) }}
 
 -- What the line items of a combination of attributes count as, and which of their amounts are which cost: judged once a
 -- combination and not once an hour. One row per load, combination and part: the fee of a commitment has two parts, what
 -- is paid and what of it nobody used. None is dropped: an unknown type becomes the class `unknown`, keeps its
--- unblended cost, and stands in data_quality.
+-- unblended cost, and stands in fct_cost_completeness_daily.
 with attributes as (
     select
         *,

@@ -171,8 +171,17 @@ measured as (
         (compared.usage_date + 1)::timestamp at time zone 'UTC'
         > least(as_of.costs_as_of_at, as_of.cost_explorer_as_of_at)
         - tolerances.reporting_lag_hours * interval '1 hour' as is_within_reporting_lag,
-        -- A reservation's monthly fee is one line whose unused part is restated until the month is over.
-        coalesce(compared.last_usage_end_at > as_of.costs_as_of_at, false) as has_unfinished_charge,
+        -- A reservation's monthly fee is one line whose unused part is restated until the month is over: accrual may
+        -- differ until then, cash may not, and both sources must know the fee.
+        coalesce(
+            compared.record_class = 'commitment_fee'
+            and compared.last_usage_end_at > as_of.costs_as_of_at
+            and compared.is_in_cur
+            and compared.is_in_cost_explorer
+            and abs(compared.unblended_difference_usd)
+            <= tolerances.rounding_usd_per_line_item * (compared.line_item_count + 1),
+            false
+        ) as has_unfinished_charge,
         cost_explorer_days.usage_date is not null as has_cost_explorer_day,
         cur_months.month_start is not null as has_cur_month,
         coalesce(periods.is_final, false) as is_final
