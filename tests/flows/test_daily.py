@@ -198,7 +198,7 @@ def test_a_build_that_fails_names_the_test(
     with environment(copied.environment), building_only(*selected), pytest.raises(BuildFailed) as failure:
         build_models(told.append)
     assert "assert_line_items_tie_out_to_ledger" in str(failure.value)
-    assert any("table model" in line for line in told)
+    assert any("sql incremental model" in line for line in told)
     assert not any("\x1b" in line for line in [*told, str(failure.value)])
 
     for name in ("load_cost_explorer", "load_invoices", "load_inventory", "load_prices", "load_cloudwatch"):
