@@ -11,7 +11,9 @@ from ingest.ledger import hold_lock
 _CHECKOUT = Path(__file__).parents[1]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # Tables take the time and failures the attention; tests that pass are counted in dbt's own last line.
-_WORTH_TELLING = re.compile(r"OK created sql (?:table|incremental) model|Finished running|WARN|FAIL|ERROR|Error|Failure")
+_WORTH_TELLING = re.compile(
+    r"OK created sql (?:table|incremental) model|Finished running|WARN|FAIL|ERROR|Error|Failure"
+)
 _STAMP = re.compile(r"^\d\d:\d\d:\d\d +")
 
 
