@@ -1,19 +1,37 @@
 {#- Models that are built load by load. A load's rows never change, so what was made of them stays until the load is
     replaced, or until the model, or a seed or model that it reads, is another than the one that made it. -#}
 
-{#- A digest of a model and of everything in this project that it reads, down to the seeds. -#}
+{#- What a model is made by and of: its own file's digest and those of the views and tables it reads; of a seed and of
+    what is itself built load by load, the version that is in the database, which may be older than the file. A macro
+    isn't in it: who changes one that these models use calls `dbt build --full-refresh` once. -#}
 {% macro model_version(unique_id) %}
 {% set seen = [unique_id] %}
+{% set remembered = [] %}
 {% for _ in range(graph.nodes | length) %}
 {% for each in seen | list %}
 {% for upstream in (graph.nodes[each].depends_on.nodes if each in graph.nodes else []) or [] %}
-{% if upstream in graph.nodes and upstream not in seen %}{% do seen.append(upstream) %}{% endif %}
+{% if upstream in graph.nodes and upstream not in seen and upstream not in remembered %}
+{% set node = graph.nodes[upstream] %}
+{% if node.resource_type == 'seed' or node.config.get('meta', {}).get('is_built_by_load') %}
+{% do remembered.append(upstream) %}
+{% else %}
+{% do seen.append(upstream) %}
+{% endif %}
+{% endif %}
 {% endfor %}
 {% endfor %}
 {% endfor %}
-{% set checksums = [] %}
-{% for each in seen | sort %}{% do checksums.append(graph.nodes[each].checksum.checksum) %}{% endfor %}
-{{ return(local_md5(checksums | join('|'))) }}
+{% set parts = [] %}
+{% for each in seen | sort %}{% do parts.append(each ~ graph.nodes[each].checksum.checksum) %}{% endfor %}
+{% if remembered %}
+{% set names = [] %}
+{% for each in remembered %}{% do names.append("'" ~ graph.nodes[each].name ~ "'") %}{% endfor %}
+{% set found = run_query(
+    "select model_name || version from " ~ versions_table() ~ " where model_name in (" ~ names | join(', ') ~ ") order by 1"
+) %}
+{% do parts.extend(found.columns[0].values()) %}
+{% endif %}
+{{ return(local_md5(parts | join('|'))) }}
 {% endmacro %}
 
 {#- dbt's own question whether to build anew, asked of the version too: nobody has to remember --full-refresh. -#}
@@ -44,7 +62,7 @@
     {% endif %}
 {% endmacro %}
 
-{#- Post-hook. -#}
+{#- Post-hook of a model that is built load by load, and of each seed. -#}
 {% macro remember_version() %}
 {% if execute %}
     insert into {{ versions_table() }} values ('{{ model.name }}', '{{ model_version(model.unique_id) }}')

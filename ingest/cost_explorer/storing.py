@@ -95,8 +95,10 @@ def _keep_estimates(cursor: bulk.Cursor, load: ledger.Load, first: date, end: da
             source_name = 'cur'
             and is_current
             and (split_part(partition_key, '/', 1) = $1 or statistics -> 'payer_account_ids' ? $1)
+            -- The month's own bill: the next month's may have come while this one's last day is cut off.
+            and right(partition_key, 7) = $2
         """,
-        (payer_account_id,),
+        (payer_account_id, f"{first:%Y-%m}"),
     )
     [(held_until,)] = cursor.fetchall()
     begin = first if held_until is None else max(first, held_until)

@@ -99,6 +99,27 @@ def test_other_rules_build_everything_anew(built: tuple[Product, Path]) -> None:
     }
 
 
+def test_rules_count_from_when_they_are_in_the_database(built: tuple[Product, Path]) -> None:
+    """A seed that was edited and not loaded has changed nothing: `dbt run` must not take its classes for the new ones."""
+    product, _ = built
+
+    def run(*command: str) -> str:
+        made = product.dbt(*command)
+        assert made.returncode == 0, made.stdout[-3000:]
+        [(oldest,)] = product.query("select min(xmin::text::bigint) from intermediate.int_attributes_classified")
+        return str(oldest)
+
+    classify = ("run", "--select", "int_attributes_classified")
+    before = run(*classify)
+    product.change("update intermediate.model_versions set version = 'older' where model_name = 'line_item_types'")
+    under_older_rules = run(*classify)
+    assert under_older_rules != before
+    assert run(*classify) == under_older_rules, "the file of the seed isn't what was loaded"
+    run("seed", "--select", "line_item_types")
+    assert run(*classify) != under_older_rules
+    build(product)
+
+
 def test_a_bill_replaced_during_the_build_fails_it(built: tuple[Product, Path]) -> None:
     """The combinations of a load are there and its amounts are gone: as if a sync had come between the two models."""
     product, report = built
@@ -109,7 +130,7 @@ def test_a_bill_replaced_during_the_build_fails_it(built: tuple[Product, Path]) 
     load_month(product, report, "2026-09", ["22", "32", "42"], "fourth")
     failed = product.dbt("run", "--select", "int_line_items_daily")
     assert failed.returncode != 0, failed.stdout
-    assert "a billing period was replaced while the models were built: run dbt build again" in failed.stdout
+    assert "a billing period was replaced while the models were built: run dbt build again" in failed.stdout, failed.stdout
     assert read_rows(product, "int_line_items_daily") == before, "earlier rows stand"
     build(product)
     assert {cost for _, cost in read_rows(product, "int_line_items_daily")["2026-09"]} == {"22", "32", "42"}

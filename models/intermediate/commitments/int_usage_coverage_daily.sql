@@ -50,7 +50,6 @@ eligible as (
             and kinds.operation ~ eligible_usage.operation_pattern
 ),
 
--- Older reports leave a Spot instance's system to the description: `c5.xlarge Linux/UNIX Spot Instance-hour in …`.
 described as (
     select
         attributes.load_id,
@@ -72,12 +71,8 @@ described as (
                     )
         end as instance_family,
         case when attributes.purchase_option = 'spot' then attributes.usage_type end as spot_usage_type,
-        case
-            when attributes.purchase_option <> 'spot' then null
-            when attributes.operating_system <> '' then attributes.operating_system
-            when attributes.description ~ 'Linux/UNIX' then 'Linux'
-            when attributes.description ~ 'Windows' then 'Windows'
-        end as spot_operating_system
+        case when attributes.purchase_option = 'spot' then nullif(attributes.operating_system, '') end
+            as spot_operating_system
     from attributes
     left join eligible
         on

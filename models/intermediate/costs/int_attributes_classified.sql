@@ -212,7 +212,13 @@ classified as (
         attributes.currency_code,
         attributes.region,
         attributes.instance_type,
-        attributes.operating_system,
+        -- Older reports leave Spot's system to the description: `c5.xlarge Linux/UNIX Spot Instance-hour in …`.
+        case
+            when attributes.operating_system <> '' then attributes.operating_system
+            when attributes.usage_type not like '%Spot%' then attributes.operating_system
+            when attributes.description ~ 'Linux/UNIX' then 'Linux'
+            when attributes.description ~ 'Windows' then 'Windows'
+        end as operating_system,
         attributes.product_family,
         attributes.product_name,
         attributes.volume_type,
@@ -290,15 +296,15 @@ select
         concat_ws(
             '|',
             load_id,
-            payer_account_id,
-            account_id,
+            coalesce(payer_account_id, ''),
+            coalesce(account_id, ''),
             coalesce(region, ''),
-            service_code,
+            coalesce(service_code, ''),
             service_name,
-            billing_entity,
-            currency_code,
+            coalesce(billing_entity, ''),
+            coalesce(currency_code, ''),
             coalesce(billed_resource_id, ''),
-            line_item_type,
+            coalesce(line_item_type, ''),
             charge_class,
             purchase_option,
             usage_component,

@@ -23,9 +23,23 @@ accounts as (
     order by account_id asc, load_id desc
 ),
 
+commitments as (
+    select * from {{ ref('int_commitment_terms_gathered') }}
+),
+
+rates as (
+    select * from {{ ref('int_on_demand_rates_found') }}
+),
+
 described as (
     select
         attributes.*,
+        rates.rate_usd_per_hour,
+        -- The fee alone tells a reservation's size: all that it covers is counted in the unit that its fee is.
+        max(delivered.reservation_normalized_hours_each / nullif(delivered.reservation_hours_each, 0))
+            over (partition by attributes.load_id, attributes.reservation_arn)
+            as normalization_factor,
+        extract(epoch from commitments.end_at - commitments.start_at) / 3600 as commitment_term_hours,
         delivered.sku_id,
         delivered.pricing_rate_code,
         delivered.region_name,
@@ -35,7 +49,6 @@ described as (
         delivered.capacity_reservation_status,
         delivered.public_on_demand_rate_usd,
         delivered.unblended_rate_usd,
-        delivered.reservation_normalized_units,
         delivered.reservation_unused_normalized_hours,
         delivered.reservation_total_normalized_hours,
         delivered.reservation_total_hours,
@@ -64,6 +77,17 @@ described as (
         on
             attributes.load_id = delivered.load_id
             and attributes.attributes_id = delivered.attributes_id
+    left join commitments
+        on
+            attributes.load_id = commitments.load_id
+            and attributes.commitment_arn = commitments.commitment_arn
+    left join rates
+        on
+            attributes.purchase_option = 'spot'
+            and attributes.usage_component = 'instance_hours'
+            and attributes.region = rates.region
+            and replace(attributes.usage_type, 'SpotUsage', 'BoxUsage') = rates.usage_type
+            and attributes.operating_system = rates.operating_system
     left join accounts as payers on attributes.payer_account_id = payers.account_id
     left join accounts as users on attributes.account_id = users.account_id
 ),
@@ -86,9 +110,14 @@ priced as (
         end as billed_cost_usd,
         line_items.net_unblended_cost_usd,
         line_items.on_demand_equivalent_cost_usd,
-        -- At list price. Older reports tell none for Spot, and write 0.
+        -- At list price. Older reports tell none for Spot, and write 0: the price list does, of the same machine.
         case
-            when described.purchase_option = 'spot' then nullif(line_items.public_on_demand_cost_usd, 0)
+            when described.purchase_option = 'spot'
+                then
+                    coalesce(
+                        nullif(line_items.public_on_demand_cost_usd, 0),
+                        line_items.usage_quantity * described.rate_usd_per_hour
+                    )
             else line_items.public_on_demand_cost_usd
         end as list_cost_usd
     from line_items
@@ -128,22 +157,33 @@ select
     commitment_category as commitment_discount_category,
     commitment_arn as commitment_discount_id,
     null::text as commitment_discount_name,
-    case
-        when commitment_arn is null or focus_charge_class is not null then null
-        when charge_category not in ('Usage', 'Purchase') then null
-        when commitment_category = 'Spend' and charge_category = 'Purchase' then unblended_cost_usd
-        when commitment_category = 'Spend' then effective_cost_usd
-        when reservation_normalized_units is not null
-            then
-                case
-                    when commitment_status = 'Unused' then reservation_unused_normalized_hours
-                    when charge_category = 'Purchase' then reservation_total_normalized_hours
-                    else normalized_usage_quantity
-                end
-        when commitment_status = 'Unused' then reservation_unused_hours
-        when charge_category = 'Purchase' then coalesce(reservation_total_hours, usage_quantity)
-        else usage_quantity
-    end as commitment_discount_quantity,
+    trim_scale(
+        case
+            when commitment_arn is null or focus_charge_class is not null then null
+            when charge_category not in ('Usage', 'Purchase') then null
+            when commitment_category = 'Spend' and charge_category = 'Purchase' then unblended_cost_usd
+            when commitment_category = 'Spend' then effective_cost_usd
+            when commitment_status = 'Unused'
+                then
+                    coalesce(
+                        case when normalization_factor is not null then reservation_unused_normalized_hours end,
+                        reservation_unused_hours * coalesce(normalization_factor, 1)
+                    )
+            -- Bought at once: so many machines over the whole term. Null where no line tells the term.
+            when record_class = 'commitment_purchase'
+                then usage_quantity * commitment_term_hours * coalesce(normalization_factor, 1)
+            when charge_category = 'Purchase'
+                then
+                    coalesce(
+                        case when normalization_factor is not null then reservation_total_normalized_hours end,
+                        coalesce(reservation_total_hours, usage_quantity) * coalesce(normalization_factor, 1)
+                    )
+            -- What isn't flexible in its size is of the reservation's own.
+            when normalization_factor is not null
+                then coalesce(normalized_usage_quantity, usage_quantity * normalization_factor)
+            else usage_quantity
+        end
+    ) as commitment_discount_quantity,
     commitment_status as commitment_discount_status,
     case commitment_category
         when 'Usage' then 'Reserved Instance'
@@ -153,7 +193,7 @@ select
         when commitment_arn is null or focus_charge_class is not null then null
         when charge_category not in ('Usage', 'Purchase') then null
         when commitment_category = 'Spend' then currency_code
-        when reservation_normalized_units is not null then 'Normalized Hour'
+        when normalization_factor is not null then 'Normalized Hour'
         else 'Hour'
     end as commitment_discount_unit,
     case when is_consumed then usage_quantity end as consumed_quantity,
@@ -181,7 +221,7 @@ select
             is_consumed
             and focus_charge_class is null
             and list_cost_usd is not null
-            then public_on_demand_rate_usd
+            then coalesce(nullif(public_on_demand_rate_usd, 0), rate_usd_per_hour)
     end as list_unit_price,
     case
         when charge_category not in ('Usage', 'Purchase') or focus_charge_class is not null then null

@@ -132,7 +132,13 @@ select
         when 'reservation_effective' then reservation_effective_cost_usd
         when
             'reservation_unused'
-            then coalesce(reservation_unused_upfront_fee_usd, 0) + coalesce(reservation_unused_recurring_fee_usd, 0)
+            then
+                case
+                    when num_nonnulls(reservation_unused_upfront_fee_usd, reservation_unused_recurring_fee_usd) > 0
+                        then
+                            coalesce(reservation_unused_upfront_fee_usd, 0)
+                            + coalesce(reservation_unused_recurring_fee_usd, 0)
+                end
         when 'savings_plan_effective' then savings_plan_effective_cost_usd
         when
             'savings_plan_unused'
@@ -149,8 +155,14 @@ select
         when
             'net_reservation_unused'
             then
-                coalesce(reservation_net_unused_upfront_fee_usd, reservation_unused_upfront_fee_usd, 0)
-                + coalesce(reservation_net_unused_recurring_fee_usd, reservation_unused_recurring_fee_usd, 0)
+                case
+                    when num_nonnulls(reservation_unused_upfront_fee_usd, reservation_unused_recurring_fee_usd) > 0
+                        then
+                            coalesce(reservation_net_unused_upfront_fee_usd, reservation_unused_upfront_fee_usd, 0)
+                            + coalesce(
+                                reservation_net_unused_recurring_fee_usd, reservation_unused_recurring_fee_usd, 0
+                            )
+                end
         when
             'net_savings_plan_effective'
             then coalesce(savings_plan_net_effective_cost_usd, savings_plan_effective_cost_usd)
@@ -167,11 +179,11 @@ select
         else coalesce(line_net_unblended_cost_usd, line_unblended_cost_usd)
     end as net_amortized_cost_usd,
     case when part_number = 1 then public_on_demand_cost_usd end as public_on_demand_cost_usd,
-    -- What usage would cost at list price. A Spot row of older reports has none: its own cost is the only price known.
+    -- What usage would cost at list price. Spot rows of older reports tell none, and write 0.
     case
         when on_demand_cost_basis = 'none' then null
         when on_demand_cost_basis = 'unblended' then line_unblended_cost_usd
-        when purchase_option = 'spot' then coalesce(nullif(public_on_demand_cost_usd, 0), line_unblended_cost_usd)
+        when purchase_option = 'spot' then nullif(public_on_demand_cost_usd, 0)
         else public_on_demand_cost_usd
     end as on_demand_equivalent_cost_usd,
     -- Of a commitment's fee, for what it says of the commitment itself.

@@ -34,6 +34,8 @@ select
     sum(net_amortized_cost_usd) as net_amortized_cost_usd,
     sum(public_on_demand_cost_usd) as public_on_demand_cost_usd,
     sum(on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd,
+    -- Line by line: where some have no list price, the others' discount is known all the same.
+    sum(on_demand_equivalent_cost_usd - amortized_cost_usd) as realized_discount_usd,
     sum(reservation_amortized_upfront_fee_usd) as reservation_amortized_upfront_fee_usd,
     sum(savings_plan_amortized_upfront_commitment_usd) as savings_plan_amortized_upfront_commitment_usd,
     sum(savings_plan_used_commitment_usd) as savings_plan_used_commitment_usd

@@ -14,18 +14,9 @@ commitments as (
     select * from {{ ref('dim_commitments') }}
 ),
 
--- Today's list price of the same machine on demand, where the bill tells none of Spot.
+-- Where the bill tells no list price of Spot, the price list does of the same machine on demand.
 rates as (
-    select
-        region,
-        usage_type,
-        operating_system,
-        min(rate_usd_per_unit) as rate_usd_per_hour
-    from {{ ref('stg_prices__on_demand_rates') }}
-    where service_code = 'AmazonEC2'
-    group by region, usage_type, operating_system
-    -- Systems with several prices (with software, or a licence brought along) can't be told apart.
-    having min(rate_usd_per_unit) = max(rate_usd_per_unit)
+    select * from {{ ref('int_on_demand_rates_found') }}
 ),
 
 priced as (

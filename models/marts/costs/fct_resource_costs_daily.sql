@@ -28,6 +28,7 @@ summed as (
         sum(net_amortized_cost_usd) as net_amortized_cost_usd,
         sum(public_on_demand_cost_usd) as public_on_demand_cost_usd,
         sum(on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd,
+        sum(realized_discount_usd) as realized_discount_usd,
         bool_and(coalesce(invoice_id, '') <> '') as is_invoiced,
         max(last_usage_end_at) as last_usage_end_at
     from costs
@@ -69,8 +70,7 @@ select
     trim_scale(summed.net_amortized_cost_usd) as net_amortized_cost_usd,
     trim_scale(summed.public_on_demand_cost_usd) as public_on_demand_cost_usd,
     trim_scale(summed.on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd,
-    -- What its commitment or the Spot market took off the list price; null where it has no list price.
-    trim_scale(summed.on_demand_equivalent_cost_usd - summed.amortized_cost_usd) as realized_discount_usd,
+    trim_scale(summed.realized_discount_usd) as realized_discount_usd,
     summed.is_invoiced,
     summed.last_usage_end_at
 from summed

@@ -25,7 +25,8 @@ unknown as (
     select
         usage_date,
         account_id,
-        sum(unblended_cost_usd) as unclassified_cost_usd
+        -- A refund of an unknown type must not hide a charge of another.
+        sum(abs(unblended_cost_usd)) as unclassified_cost_usd
     from {{ ref('fct_resource_costs_daily') }}
     where charge_class = 'unknown'
     group by usage_date, account_id
@@ -33,6 +34,29 @@ unknown as (
 
 as_of as (
     select * from {{ ref('int_as_of_instants_found') }}
+),
+
+periods as (
+    select * from {{ ref('int_billing_periods_reached') }}
+),
+
+-- Of the payers that the account has had: those of a day without a line item are the ones of its other days.
+payers as (
+    select distinct
+        account_id,
+        payer_account_id
+    from {{ ref('fct_cost_reconciliation_daily') }}
+    where cur_unblended_cost_usd is not null
+),
+
+reached as (
+    select
+        payers.account_id,
+        periods.billing_period_start_date,
+        max(periods.reached_until_at) as reached_until_at
+    from payers
+    inner join periods on payers.payer_account_id = periods.payer_account_id
+    group by payers.account_id, periods.billing_period_start_date
 ),
 
 spans as (
@@ -65,7 +89,8 @@ described as (
         coalesce(reconciliation.provisional_cost_usd, 0) as provisional_cost_usd,
         coalesce(reconciliation.disputed_cost_usd, 0) as disputed_cost_usd,
         coalesce(unknown.unclassified_cost_usd, 0) as unclassified_cost_usd,
-        coalesce((days.usage_date + 1)::timestamp at time zone 'UTC' <= as_of.costs_as_of_at, false) as is_whole_in_cur,
+        coalesce((days.usage_date + 1)::timestamp at time zone 'UTC' <= reached.reached_until_at, false)
+            as is_whole_in_cur,
         reconciliation.cost_explorer_unblended_cost_usd is not null as is_in_cost_explorer,
         as_of.costs_as_of_at
     from days
@@ -74,6 +99,10 @@ described as (
         on
             days.account_id = reconciliation.account_id
             and days.usage_date = reconciliation.usage_date
+    left join reached
+        on
+            days.account_id = reached.account_id
+            and date_trunc('month', days.usage_date)::date = reached.billing_period_start_date
     left join unknown
         on
             days.account_id = unknown.account_id

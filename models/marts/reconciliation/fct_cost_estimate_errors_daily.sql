@@ -28,13 +28,8 @@ reconciliation as (
     select * from {{ ref('fct_cost_reconciliation_daily') }}
 ),
 
-cur_reach as (
-    select
-        payer_account_id,
-        max(data_until_at) as cur_until_at
-    from {{ ref('stg_cur__billing_periods') }}
-    where is_current
-    group by payer_account_id
+periods as (
+    select * from {{ ref('int_billing_periods_reached') }}
 ),
 
 -- Only days that CUR holds whole by now: before, there is nothing to hold the estimate against.
@@ -44,9 +39,12 @@ held as (
         estimated_days.usage_date,
         estimated_days.estimated_at
     from estimated_days
-    inner join cur_reach on estimated_days.payer_account_id = cur_reach.payer_account_id
+    inner join periods
+        on
+            estimated_days.payer_account_id = periods.payer_account_id
+            and date_trunc('month', estimated_days.usage_date)::date = periods.billing_period_start_date
     where
-        (estimated_days.usage_date + 1)::timestamp at time zone 'UTC' <= cur_reach.cur_until_at
+        (estimated_days.usage_date + 1)::timestamp at time zone 'UTC' <= periods.reached_until_at
         and exists (
             select 1 from bridged
             where

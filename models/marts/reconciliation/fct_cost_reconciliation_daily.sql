@@ -76,15 +76,38 @@ cost_explorer_costs as (
 ),
 
 as_of as (
-    select * from {{ ref('int_as_of_instants_found') }}
+    select * from {{ ref('int_payer_as_of_instants_found') }}
+),
+
+-- Who speaks of an account: what one payer's sources hold says nothing of another's.
+cur_payers as (
+    select
+        account_id,
+        max(payer_account_id) as payer_account_id
+    from cur_costs
+    group by account_id
+),
+
+cost_explorer_payers as (
+    select
+        account_id,
+        max(payer_account_id) as payer_account_id
+    from cost_explorer_costs
+    group by account_id
 ),
 
 cost_explorer_days as (
-    select distinct usage_date from cost_explorer_costs
+    select distinct
+        payer_account_id,
+        usage_date
+    from cost_explorer_costs
 ),
 
 cur_months as (
-    select distinct date_trunc('month', usage_date) as month_start from cur_costs
+    select distinct
+        payer_account_id,
+        date_trunc('month', usage_date) as month_start
+    from cur_costs
 ),
 
 periods as (
@@ -136,8 +159,7 @@ compared as (
             as unblended_difference_usd,
         coalesce(cur_costs.amortized_cost_usd, 0) - coalesce(cost_explorer_costs.amortized_cost_usd, 0)
             as amortized_difference_usd,
-        -- Discount lines have no blended cost in CUR, and bills without a negotiated discount no net ones: null, where
-        -- there is nothing to compare.
+        -- Null where a side has no such cost (discount lines no blended one in CUR): there is nothing to compare.
         cur_costs.blended_cost_usd - cost_explorer_costs.blended_cost_usd as blended_difference_usd,
         cur_costs.net_unblended_cost_usd - cost_explorer_costs.net_unblended_cost_usd as net_unblended_difference_usd,
         cur_costs.net_amortized_cost_usd - cost_explorer_costs.net_amortized_cost_usd as net_amortized_difference_usd
@@ -150,50 +172,71 @@ compared as (
             and cur_costs.record_class = cost_explorer_costs.record_class
 ),
 
-measured as (
+reached as (
     select
         compared.*,
-        greatest(
-            abs(compared.unblended_difference_usd),
-            abs(compared.amortized_difference_usd),
-            abs(compared.net_unblended_difference_usd),
-            abs(compared.net_amortized_difference_usd),
-            -- A blended rate is the average of its whole month: until both sources have seen its end, two averages.
-            case
-                when
-                    (date_trunc('month', compared.usage_date) + interval '1 month')::timestamp at time zone 'UTC'
-                    <= least(as_of.costs_as_of_at, as_of.cost_explorer_as_of_at)
-                    then abs(compared.blended_difference_usd)
-            end
-        ) as largest_difference_usd,
-        -- One row more than the line items: Cost Explorer rounds its own sum once.
-        tolerances.rounding_usd_per_line_item * (compared.line_item_count + 1) as tolerance_usd,
-        (compared.usage_date + 1)::timestamp at time zone 'UTC'
-        > least(as_of.costs_as_of_at, as_of.cost_explorer_as_of_at)
-        - tolerances.reporting_lag_hours * interval '1 hour' as is_within_reporting_lag,
-        -- A reservation's monthly fee is one line whose unused part is restated until the month is over: accrual may
-        -- differ until then, cash may not, and both sources must know the fee.
-        coalesce(
-            compared.record_class = 'commitment_fee'
-            and compared.last_usage_end_at > as_of.costs_as_of_at
-            and compared.is_in_cur
-            and compared.is_in_cost_explorer
-            and abs(compared.unblended_difference_usd)
-            <= tolerances.rounding_usd_per_line_item * (compared.line_item_count + 1),
-            false
-        ) as has_unfinished_charge,
+        cur_as_of.costs_as_of_at,
+        least(cur_as_of.costs_as_of_at, cost_explorer_as_of.cost_explorer_as_of_at) as both_until_at,
         cost_explorer_days.usage_date is not null as has_cost_explorer_day,
         cur_months.month_start is not null as has_cur_month,
         coalesce(periods.is_final, false) as is_final
     from compared
-    cross join tolerances
-    cross join as_of
-    left join cost_explorer_days on compared.usage_date = cost_explorer_days.usage_date
-    left join cur_months on date_trunc('month', compared.usage_date) = cur_months.month_start
+    left join cur_payers on compared.account_id = cur_payers.account_id
+    left join cost_explorer_payers on compared.account_id = cost_explorer_payers.account_id
+    left join as_of as cur_as_of
+        on coalesce(cur_payers.payer_account_id, compared.payer_account_id) = cur_as_of.payer_account_id
+    left join as_of as cost_explorer_as_of
+        on
+            coalesce(cost_explorer_payers.payer_account_id, compared.payer_account_id)
+            = cost_explorer_as_of.payer_account_id
+    left join cost_explorer_days
+        on
+            coalesce(cost_explorer_payers.payer_account_id, compared.payer_account_id)
+            = cost_explorer_days.payer_account_id
+            and compared.usage_date = cost_explorer_days.usage_date
+    left join cur_months
+        on
+            coalesce(cur_payers.payer_account_id, compared.payer_account_id) = cur_months.payer_account_id
+            and date_trunc('month', compared.usage_date) = cur_months.month_start
     left join periods
         on
-            compared.payer_account_id = periods.payer_account_id
+            coalesce(cur_payers.payer_account_id, compared.payer_account_id) = periods.payer_account_id
             and date_trunc('month', compared.usage_date)::date = periods.billing_period_start_date
+),
+
+measured as (
+    select
+        reached.*,
+        greatest(
+            abs(reached.unblended_difference_usd),
+            abs(reached.amortized_difference_usd),
+            abs(reached.net_unblended_difference_usd),
+            abs(reached.net_amortized_difference_usd),
+            -- A blended rate is the average of its whole month: until both sources have seen its end, two averages.
+            case
+                when
+                    (date_trunc('month', reached.usage_date) + interval '1 month')::timestamp at time zone 'UTC'
+                    <= reached.both_until_at
+                    then abs(reached.blended_difference_usd)
+            end
+        ) as largest_difference_usd,
+        -- One row more than the line items: Cost Explorer rounds its own sum once.
+        tolerances.rounding_usd_per_line_item * (reached.line_item_count + 1) as tolerance_usd,
+        (reached.usage_date + 1)::timestamp at time zone 'UTC'
+        > reached.both_until_at - tolerances.reporting_lag_hours * interval '1 hour' as is_within_reporting_lag,
+        -- A reservation's monthly fee is one line whose unused part is restated until the month is over: accrual may
+        -- differ until then, cash may not, and both sources must know the fee.
+        coalesce(
+            reached.record_class = 'commitment_fee'
+            and reached.last_usage_end_at > reached.costs_as_of_at
+            and reached.is_in_cur
+            and reached.is_in_cost_explorer
+            and abs(reached.unblended_difference_usd)
+            <= tolerances.rounding_usd_per_line_item * (reached.line_item_count + 1),
+            false
+        ) as has_unfinished_charge
+    from reached
+    cross join tolerances
 ),
 
 caused as (

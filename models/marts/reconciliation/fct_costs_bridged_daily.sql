@@ -5,27 +5,7 @@ with reconciliation as (
 ),
 
 periods as (
-    select
-        payer_account_id,
-        billing_period_start_date,
-        data_until_at
-    from {{ ref('stg_cur__billing_periods') }}
-    where is_current
-),
-
-cur_reach as (
-    select
-        payer_account_id,
-        max(data_until_at) as cur_until_at
-    from periods
-    group by payer_account_id
-),
-
-cur_months as (
-    select distinct
-        payer_account_id,
-        billing_period_start_date
-    from periods
+    select * from {{ ref('int_billing_periods_reached') }}
 ),
 
 cost_explorer_loads as (
@@ -54,16 +34,15 @@ days as (
 reached as (
     select
         days.*,
-        cur_reach.cur_until_at,
+        periods.reached_until_at as cur_until_at,
         cost_explorer_loads.cost_explorer_as_of_at,
-        cur_months.payer_account_id is not null
-        and (days.usage_date + 1)::timestamp at time zone 'UTC' <= cur_reach.cur_until_at as is_whole_in_cur
+        coalesce((days.usage_date + 1)::timestamp at time zone 'UTC' <= periods.reached_until_at, false)
+            as is_whole_in_cur
     from days
-    left join cur_reach on days.payer_account_id = cur_reach.payer_account_id
-    left join cur_months
+    left join periods
         on
-            days.payer_account_id = cur_months.payer_account_id
-            and days.month_start_date = cur_months.billing_period_start_date
+            days.payer_account_id = periods.payer_account_id
+            and days.month_start_date = periods.billing_period_start_date
     left join cost_explorer_loads
         on
             days.payer_account_id = cost_explorer_loads.payer_account_id

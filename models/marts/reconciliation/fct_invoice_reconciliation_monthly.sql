@@ -65,6 +65,9 @@ compared as (
         invoices.invoice_taxes_usd,
         invoices.invoice_id is not null as has_invoice,
         cur_costs.payer_account_id is not null as is_in_cur,
+        cur_costs.tax_usd as cur_tax_usd,
+        cur_costs.support_cost_usd,
+        cur_costs.credit_or_refund_cost_usd,
         coalesce(cur_costs.unblended_cost_usd, 0) - coalesce(invoices.invoice_total_usd, 0) as difference_usd
     from cur_costs
     full outer join invoices
@@ -92,7 +95,21 @@ caused as (
                 and abs(compared.difference_usd) <= tolerances.rounding_usd_per_invoice then 'rounding'
             when not compared.has_invoice and not coalesce(periods.is_final, false) then 'invoice_pending'
             when not compared.has_invoice then 'missing_invoice'
+            when not compared.is_in_cur and compared.invoice_type = 'CREDIT_MEMO' then 'credit_or_refund_timing'
             when not compared.is_in_cur then 'missing_in_cur'
+            -- A part explains a difference where it is the whole of it.
+            when
+                abs(compared.cur_tax_usd - compared.invoice_taxes_usd) > tolerances.rounding_usd_per_invoice
+                -- The total is rounded, and so is the tax.
+                and abs(compared.cur_tax_usd - compared.invoice_taxes_usd - compared.difference_usd)
+                <= 2 * tolerances.rounding_usd_per_invoice then 'tax'
+            when
+                abs(compared.credit_or_refund_cost_usd - compared.difference_usd)
+                <= tolerances.rounding_usd_per_invoice then 'credit_or_refund_timing'
+            when
+                abs(compared.support_cost_usd - compared.difference_usd)
+                <= tolerances.rounding_usd_per_invoice then 'support'
+            when compared.billing_entity ilike '%marketplace%' then 'marketplace'
             else 'unknown'
         end as difference_cause
     from compared
@@ -122,7 +139,9 @@ select
     line_item_count,
     trim_scale(cur_unblended_cost_usd) as cur_unblended_cost_usd,
     trim_scale(invoice_total_usd) as invoice_total_usd,
+    trim_scale(cur_tax_usd) as cur_tax_usd,
     trim_scale(invoice_taxes_usd) as invoice_taxes_usd,
+    trim_scale(cur_tax_usd - invoice_taxes_usd) as tax_difference_usd,
     trim_scale(difference_usd) as difference_usd,
     trim_scale(tolerance_usd) as tolerance_usd,
     is_final as is_month_final,

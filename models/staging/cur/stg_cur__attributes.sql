@@ -46,7 +46,8 @@ renamed as (
         nullif(attributes ->> 'pricing_public_on_demand_rate', '')::numeric as public_on_demand_rate_usd,
         nullif(attributes ->> 'line_item_unblended_rate', '')::numeric as unblended_rate_usd,
         nullif(attributes ->> 'reservation_normalized_units_per_reservation', '')::numeric
-            as reservation_normalized_units,
+            as reservation_normalized_hours_each,
+        nullif(attributes ->> 'reservation_units_per_reservation', '')::numeric as reservation_hours_each,
         nullif(attributes ->> 'reservation_unused_normalized_unit_quantity', '')::numeric
             as reservation_unused_normalized_hours,
         nullif(attributes ->> 'reservation_total_reserved_normalized_units', '')::numeric
