@@ -49,16 +49,27 @@
 
 {% macro versions_table() %}{{ return(target.database ~ '.intermediate.model_versions') }}{% endmacro %}
 
+{#- What was made of which loads and hasn't passed all its tests yet; load_id is null where all of them were made. -#}
+{% macro untested_loads_table() %}{{ return(target.database ~ '.intermediate.untested_loads') }}{% endmacro %}
+
 {#- Called on-run-start. -#}
 {% macro create_versions_table() %}
     create schema if not exists intermediate;
-    create table if not exists {{ versions_table() }} (model_name text primary key, version text not null)
+    create table if not exists {{ versions_table() }} (model_name text primary key, version text not null);
+    create table if not exists {{ untested_loads_table() }} (model_name text not null, load_id bigint)
 {% endmacro %}
 
-{#- Pre-hook: what was made of loads that `source` no longer has goes, in the transaction of what comes instead. -#}
+{#- Pre-hook: what was made of loads that `source` no longer has goes, in the transaction of what comes instead; which
+    loads come is written down for their tests. -#}
 {% macro forget_replaced_loads(source) %}
-{% if is_incremental() %}
+{% if execute and is_incremental() %}
+        insert into {{ untested_loads_table() }}
+        select '{{ model.name }}', load_id
+        from unnest(array[{{ find_new_loads(source) | join(', ') }}]::bigint[]) as built (load_id);
         delete from {{ this }} where load_id not in (select load_id from {{ source }})
+    {% else %}
+        delete from {{ untested_loads_table() }} where model_name = '{{ model.name }}';
+        insert into {{ untested_loads_table() }} values ('{{ model.name }}', null)
     {% endif %}
 {% endmacro %}
 
@@ -70,17 +81,71 @@
     {% endif %}
 {% endmacro %}
 
+{#- Ids of the loads of `source` that nothing was made of yet. -#}
+{% macro find_new_loads(source) %}
+{% set found = run_query(
+    "select distinct load_id from " ~ source ~ " where load_id not in (select load_id from " ~ this ~ ")"
+) %}
+{{ return(found.columns[0].values() | list) }}
+{% endmacro %}
+
 {#- A condition on load_id: the loads of `source` that nothing was made of yet. Their ids are written out, so that
     PostgreSQL opens their partitions alone. -#}
 {% macro is_new_load(source, alias='') -%}
-{%- if execute and is_incremental() -%}
-        {%- set found = run_query(
-            "select distinct load_id from " ~ source ~ " where load_id not in (select load_id from " ~ this ~ ")"
-        ) -%}
-{%- set ids = found.columns[0].values() | list -%}
+{%- if execute and is_incremental() -%}{{ is_one_of(find_new_loads(source), alias) }}{%- else -%}true{%- endif -%}
+{%- endmacro %}
+
+{% macro is_one_of(ids, alias='') -%}
 {%- if ids -%}{{ alias ~ '.' if alias }}load_id in ({{ ids | join(', ') }}){%- else -%}false{%- endif -%}
+{%- endmacro %}
+
+{#- A condition on load_id for tests of models that are built load by load: in `dbt build` the loads that haven't passed
+    all the tests of these models since they were made, for no row of a load changes afterwards; in `dbt test` all. -#}
+{% macro is_untested_load(model_names, alias='') -%}
+{%- if execute and flags.WHICH == 'build' -%}
+        {%- set found = run_query(
+            "select distinct load_id from " ~ untested_loads_table() ~ " where model_name in ('"
+            ~ model_names | join("', '") ~ "')"
+        ) -%}
+        {%- set ids = found.columns[0].values() | list -%}
+        {%- if none in ids -%}true{%- else -%}{{ is_one_of(ids, alias) }}{%- endif -%}
     {%- else -%}true{%- endif -%}
 {%- endmacro %}
+
+{#- dbt's own: what a generic test reads. Of a model that is built load by load, what is yet to be tested. -#}
+{% macro get_where_subquery(relation) -%}
+{% set conditions = [] %}
+{% if config.get('where') %}{% do conditions.append(config.get('where')) %}{% endif %}
+{% set tested = graph.nodes.get(model.attached_node) if execute else none %}
+{% if tested and tested.config.get('meta', {}).get('is_built_by_load') %}
+{% do conditions.append(is_untested_load([tested.name])) %}
+{% endif %}
+{% if conditions %}
+        {%- set filtered -%}
+            (select * from {{ relation }} where {{ conditions | join(' and ') }}) dbt_subquery
+        {%- endset -%}
+        {% do return(filtered) %}
+    {% endif %}
+{% do return(relation) %}
+{%- endmacro %}
+
+{#- Called on-run-end: a load counts as tested once every test of the model has passed. -#}
+{% macro forget_tested_loads(results) %}
+{% if execute and flags.WHICH in ('build', 'test') %}
+{% set passed = results | selectattr('status', 'in', ['pass', 'warn']) | map(attribute='node.unique_id') | list %}
+{% set tested = [] %}
+{% for node in graph.nodes.values() if node.config.get('meta', {}).get('is_built_by_load') %}
+{% set open = [] %}
+{% for test in graph.nodes.values() if test.resource_type == 'test' and node.unique_id in test.depends_on.nodes %}
+{% if test.unique_id not in passed %}{% do open.append(test.unique_id) %}{% endif %}
+{% endfor %}
+{% if not open %}{% do tested.append(node.name) %}{% endif %}
+{% endfor %}
+{% if tested %}
+            delete from {{ untested_loads_table() }} where model_name in ('{{ tested | join("', '") }}')
+        {% endif %}
+{% endif %}
+{% endmacro %}
 
 {#- Post-hook: a bill that is replaced while the models are built would be missing without anyone having failed. The
     transaction falls instead, and the rows of before stand. -#}

@@ -14,3 +14,8 @@
 {% macro plan_with_sorted_groups() -%}
     set local enable_hashagg = off
 {%- endmacro %}
+
+{#- Few groups of many rows, where PostgreSQL expects nearly as many groups as rows, and would sort them all. -#}
+{% macro plan_with_hashed_groups() -%}
+    set local enable_sort = off
+{%- endmacro %}

@@ -9,6 +9,7 @@ with amounts as (
         sum(blended_cost_usd) as blended_cost_usd,
         sum(public_on_demand_cost_usd) as public_on_demand_cost_usd
     from {{ ref('stg_cur__line_item_amounts') }}
+    where {{ is_untested_load(['int_line_items_daily']) }}
     group by load_id, attributes_id
 ),
 
@@ -40,6 +41,7 @@ daily as (
         sum(blended_cost_usd) as blended_cost_usd,
         sum(public_on_demand_cost_usd) as public_on_demand_cost_usd
     from {{ ref('int_line_items_daily') }}
+    where {{ is_untested_load(['int_line_items_daily']) }}
     group by load_id
 )
 

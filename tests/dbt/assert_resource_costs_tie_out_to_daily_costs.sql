@@ -13,6 +13,7 @@ with daily as (
         sum(public_on_demand_cost_usd) as public_on_demand_cost_usd,
         sum(on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd
     from {{ ref('int_costs_daily') }}
+    where {{ is_untested_load(['int_line_items_daily', 'int_costs_monthly', 'fct_resource_costs_daily']) }}
     group by load_id, line_item_type
 ),
 
@@ -24,6 +25,7 @@ monthly as (
         sum(unblended_cost_usd) as unblended_cost_usd,
         sum(amortized_cost_usd) as amortized_cost_usd
     from {{ ref('int_costs_monthly') }}
+    where {{ is_untested_load(['int_line_items_daily', 'int_costs_monthly', 'fct_resource_costs_daily']) }}
     group by load_id, line_item_type
 ),
 
@@ -40,6 +42,7 @@ resource_costs as (
         sum(public_on_demand_cost_usd) as public_on_demand_cost_usd,
         sum(on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd
     from {{ ref('fct_resource_costs_daily') }}
+    where {{ is_untested_load(['int_line_items_daily', 'int_costs_monthly', 'fct_resource_costs_daily']) }}
     group by load_id, line_item_type
 )
 

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     meta={'is_built_by_load': true},
-    pre_hook=["{{ forget_replaced_loads(ref('int_line_items_daily')) }}", "{{ plan_with_sorted_groups() }}"],
+    pre_hook=["{{ forget_replaced_loads(ref('int_line_items_daily')) }}", "{{ plan_with_hashed_groups() }}"],
     post_hook="{{ remember_version() }}",
     indexes=[{'columns': ['load_id']}],
 ) }}
@@ -10,11 +10,9 @@
 -- Usage by day and by what pays for it: reserved, savings_plan, spot, or on demand, which a commitment could cover
 -- (eligible) or not (ineligible). One row per load, day, payer, account, service, region, instance family and kind; of
 -- Spot also per usage type and operating system, which its list price goes by.
-with costs as (
-    select * from {{ ref('int_costs_daily') }}
-    where
-        charge_class = 'usage'
-        and {{ is_new_load(ref('int_line_items_daily')) }}
+with daily as (
+    select * from {{ ref('int_line_items_daily') }}
+    where {{ is_new_load(ref('int_line_items_daily')) }}
 ),
 
 attributes as (
@@ -55,6 +53,10 @@ described as (
         attributes.load_id,
         attributes.attributes_id,
         attributes.part_number,
+        attributes.payer_account_id,
+        attributes.account_id,
+        attributes.service_code,
+        attributes.region,
         case
             when attributes.amortized_cost_basis = 'reservation_effective' then 'reserved'
             when attributes.amortized_cost_basis = 'savings_plan_effective' then 'savings_plan'
@@ -82,39 +84,39 @@ described as (
 )
 
 select
-    costs.load_id,
-    costs.usage_date,
-    costs.payer_account_id,
-    costs.account_id,
-    costs.service_code,
-    costs.region,
+    daily.load_id,
+    daily.usage_date,
+    described.payer_account_id,
+    described.account_id,
+    described.service_code,
+    described.region,
     described.instance_family,
     described.coverage_kind,
     described.spot_usage_type,
     described.spot_operating_system,
-    sum(costs.line_item_count)::bigint as line_item_count,
-    coalesce(sum(costs.line_item_count) filter (where costs.on_demand_equivalent_cost_usd is null), 0)::bigint
+    sum(daily.line_item_count)::bigint as line_item_count,
+    coalesce(sum(daily.line_item_count) filter (where daily.on_demand_equivalent_cost_usd is null), 0)::bigint
         as unpriced_line_item_count,
-    sum(costs.usage_quantity) as usage_quantity,
-    sum(costs.amortized_cost_usd) as amortized_cost_usd,
-    sum(costs.on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd,
+    sum(daily.usage_quantity) as usage_quantity,
+    sum(daily.amortized_cost_usd) as amortized_cost_usd,
+    sum(daily.on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd,
     -- Zero is what AWS writes where it tells no list price of Spot.
-    sum(costs.public_on_demand_cost_usd) filter (where costs.public_on_demand_cost_usd > 0) as listed_cost_usd,
-    sum(costs.amortized_cost_usd) filter (where costs.public_on_demand_cost_usd > 0) as listed_amortized_cost_usd,
-    sum(costs.usage_quantity) filter (where costs.public_on_demand_cost_usd > 0) as listed_usage_quantity
-from costs
+    sum(daily.public_on_demand_cost_usd) filter (where daily.public_on_demand_cost_usd > 0) as listed_cost_usd,
+    sum(daily.amortized_cost_usd) filter (where daily.public_on_demand_cost_usd > 0) as listed_amortized_cost_usd,
+    sum(daily.usage_quantity) filter (where daily.public_on_demand_cost_usd > 0) as listed_usage_quantity
+from daily
 inner join described
     on
-        costs.load_id = described.load_id
-        and costs.attributes_id = described.attributes_id
-        and costs.part_number = described.part_number
+        daily.load_id = described.load_id
+        and daily.attributes_id = described.attributes_id
+        and daily.part_number = described.part_number
 group by
-    costs.load_id,
-    costs.usage_date,
-    costs.payer_account_id,
-    costs.account_id,
-    costs.service_code,
-    costs.region,
+    daily.load_id,
+    daily.usage_date,
+    described.payer_account_id,
+    described.account_id,
+    described.service_code,
+    described.region,
     described.instance_family,
     described.coverage_kind,
     described.spot_usage_type,

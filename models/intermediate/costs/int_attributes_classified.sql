@@ -13,7 +13,38 @@
 -- unblended cost, and stands in fct_cost_completeness_daily.
 with attributes as (
     select
-        *,
+        load_id,
+        attributes_id,
+        line_item_id,
+        invoice_id,
+        payer_account_id,
+        account_id,
+        billing_period_start_date,
+        billing_period_end_date,
+        billing_entity,
+        billed_resource_id,
+        commitment_arn,
+        reservation_arn,
+        savings_plan_arn,
+        savings_plan_type,
+        line_item_type,
+        service_code,
+        usage_type,
+        operation,
+        availability_zone,
+        description,
+        currency_code,
+        region,
+        instance_type,
+        operating_system,
+        product_family,
+        product_name,
+        volume_type,
+        database_engine,
+        deployment_option,
+        pricing_unit,
+        name_tag,
+        environment_tag,
         -- What a line is, its resource left aside: few kinds, so that patterns are looked for once each.
         coalesce(line_item_type, '') as line_item_type_or_empty,
         coalesce(service_code, '') as service_code_or_empty,
@@ -88,11 +119,15 @@ categorized as (
         kinds.usage_type_or_empty,
         focus_services.service_category,
         focus_services.service_subcategory
-    from kinds
-    inner join focus_services
-        on
+    from focus_services
+    -- One pattern after the other: PostgreSQL keeps 32 of them compiled, and would compile more anew for each kind.
+    cross join lateral (
+        select * from kinds
+        where
             kinds.service_code_or_empty ~ focus_services.service_code_pattern
             and kinds.usage_type_or_empty ~ focus_services.usage_type_pattern
+        offset 0
+    ) as kinds
     order by
         kinds.load_id,
         kinds.line_item_type_or_empty,
@@ -116,11 +151,14 @@ typed as (
         billed_resources.load_id,
         billed_resources.billed_resource_id,
         resource_types.resource_type
-    from billed_resources
-    inner join resource_types
-        on
+    from resource_types
+    cross join lateral (
+        select * from billed_resources
+        where
             billed_resources.service_code_or_empty ~ resource_types.service_code_pattern
             and billed_resources.billed_resource_id ~ resource_types.billed_resource_id_pattern
+        offset 0
+    ) as billed_resources
     order by billed_resources.load_id, billed_resources.billed_resource_id, resource_types.resource_type
 ),
 
@@ -150,36 +188,47 @@ labels as (
     select
         attributes.load_id,
         attributes.attributes_id,
-        -- Users' own tags under their own names, AWS's as aws_…
-        jsonb_object_agg(
-            case
-                when starts_with(label.key, 'resource_tags_user_') then substr(label.key, 20)
-                when starts_with(label.key, 'resource_tags_') then substr(label.key, 15)
-                else substr(label.key, 6)
-            end,
-            label.value
-        ) filter (where not starts_with(label.key, 'cost_category_')) as tags,
-        jsonb_object_agg(substr(label.key, 15), label.value)
-        filter (where starts_with(label.key, 'cost_category_')) as cost_categories
-    from attributes
-    cross join lateral jsonb_each_text(attributes.attributes) as label (key, value)
-    where
-        (
-            starts_with(label.key, 'resource_tags_')
-            or starts_with(label.key, 'tags_')
-            or starts_with(label.key, 'cost_category_')
-        )
-        and label.value <> ''
-    group by attributes.load_id, attributes.attributes_id
+        gathered.tags,
+        gathered.cost_categories
+    from {{ ref('stg_cur__attributes') }} as attributes
+    cross join lateral (
+        select
+            -- Users' own tags under their own names, AWS's as aws_…
+            jsonb_object_agg(
+                case
+                    when starts_with(label.key, 'resource_tags_user_') then substr(label.key, 20)
+                    when starts_with(label.key, 'resource_tags_') then substr(label.key, 15)
+                    else substr(label.key, 6)
+                end,
+                label.value
+            ) filter (where not starts_with(label.key, 'cost_category_')) as tags,
+            jsonb_object_agg(substr(label.key, 15), label.value)
+            filter (where starts_with(label.key, 'cost_category_')) as cost_categories
+        from jsonb_each_text(attributes.attributes) as label (key, value)
+        where
+            (
+                starts_with(label.key, 'resource_tags_')
+                or starts_with(label.key, 'tags_')
+                or starts_with(label.key, 'cost_category_')
+            )
+            and label.value <> ''
+    ) as gathered
+    where {{ is_new_load(ref('stg_cur__attributes'), 'attributes') }}
+),
+
+loads as (
+    select distinct load_id from attributes
 ),
 
 net_reported as (
     select
-        load_id,
-        bool_or(net_unblended_cost_usd is not null) as has_net_costs
-    from {{ ref('stg_cur__line_item_amounts') }}
-    where {{ is_new_load(ref('stg_cur__attributes')) }}
-    group by load_id
+        loads.load_id,
+        -- The first of them answers; only a bill without any is read to its end.
+        exists(
+            select 1 from {{ ref('stg_cur__line_item_amounts') }} as amounts
+            where amounts.load_id = loads.load_id and amounts.net_unblended_cost_usd is not null
+        ) as has_net_costs
+    from loads
 ),
 
 classified as (

@@ -1,9 +1,16 @@
--- A table: the bill by day is read once for it, and not again for each model and test that asks.
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    meta={'is_built_by_load': true},
+    pre_hook="{{ forget_replaced_loads(ref('int_line_items_daily')) }}",
+    post_hook=["{{ refuse_lost_loads(ref('int_line_items_daily')) }}", "{{ remember_version() }}"],
+    indexes=[{'columns': ['load_id']}],
+) }}
 
 -- The bill by month with what describes it. One row per load, combination of attributes and part.
 with line_items as (
     select * from {{ ref('int_line_items_daily') }}
+    where {{ is_new_load(ref('int_line_items_daily')) }}
 ),
 
 attributes as (

@@ -1,12 +1,20 @@
--- A table: dbt replaces the tables it reads by dropping them, and a view on them would go with them.
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    meta={'is_built_by_load': true},
+    pre_hook="{{ forget_replaced_loads(ref('fct_resource_costs_daily')) }}",
+    post_hook=["{{ refuse_lost_loads(ref('fct_resource_costs_daily')) }}", "{{ remember_version() }}"],
+    indexes=[{'columns': ['load_id']}],
+) }}
 
 -- CUR's costs by day, account, the name under which Cost Explorer shows the service, and the class of its charge types.
 with costs as (
     select * from {{ ref('fct_resource_costs_daily') }}
+    where {{ is_new_load(ref('fct_resource_costs_daily')) }}
 )
 
 select
+    load_id,
     payer_account_id,
     account_id,
     billing_period_start_date,
@@ -25,6 +33,7 @@ select
     max(last_usage_end_at) as last_usage_end_at
 from costs
 group by
+    load_id,
     payer_account_id,
     account_id,
     billing_period_start_date,
