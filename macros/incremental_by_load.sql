@@ -107,8 +107,8 @@
             "select distinct load_id from " ~ untested_loads_table() ~ " where model_name in ('"
             ~ model_names | join("', '") ~ "')"
         ) -%}
-        {%- set ids = found.columns[0].values() | list -%}
-        {%- if none in ids -%}true{%- else -%}{{ is_one_of(ids, alias) }}{%- endif -%}
+{%- set ids = found.columns[0].values() | list -%}
+{%- if none in ids -%}true{%- else -%}{{ is_one_of(ids, alias) }}{%- endif -%}
     {%- else -%}true{%- endif -%}
 {%- endmacro %}
 

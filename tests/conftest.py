@@ -31,8 +31,12 @@ def _botocore_reads_its_files_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """An embedded server for the whole session."""
+    """An embedded server for the whole session, which doesn't wait for the disk: nobody needs it after a power cut."""
     with embedded(tmp_path_factory.mktemp("server")) as database:
+        with database.connect(dbname="postgres", autocommit=True) as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(f"alter system set {setting} = off")
+            connection.execute("select pg_reload_conf()")
         yield database
 
 

@@ -201,3 +201,41 @@ if commitments:
         st.html(build_note(f"The {show_count(ROWS_SHOWN)} that end soonest; marts.dim_commitments has them all."))
 else:
     st.html(build_note("The bill holds no Reserved Instance and no Savings Plan."))
+
+st.subheader("How much of your usage they cover")
+if coverage := queries.get_commitment_coverage():
+    st.html(
+        build_note(
+            f"{coverage[0].first_usage_date:%d %b %Y} to {coverage[0].last_usage_date:%d %b %Y}, at on-demand price. "
+            "Effective savings are of everything, what nobody used included; Spot is bought beside commitments."
+        )
+    )
+    show_table(
+        [
+            Column("Service"),
+            Column("Could be covered", is_number=True),
+            Column("By reservations", is_number=True),
+            Column("By Savings Plans", is_number=True),
+            Column("On demand", is_number=True),
+            Column("Coverage", is_number=True),
+            Column("Effective savings", is_number=True),
+            Column("Spot", is_number=True),
+            Column("Spot saved", is_number=True),
+        ],
+        [
+            [
+                "All services" if row.is_total else row.service_code,
+                show_money(row.coverable_on_demand_cost_usd),
+                show_money(row.reserved_on_demand_cost_usd),
+                show_money(row.savings_plan_on_demand_cost_usd),
+                show_money(row.eligible_on_demand_cost_usd),
+                show_share(row.coverage_ratio),
+                show_share(row.effective_savings_ratio) if row.is_total else "",
+                show_money(row.spot_cost_usd),
+                show_money(row.spot_savings_usd),
+            ]
+            for row in coverage
+        ],
+    )
+else:
+    st.html(build_note("The last 30 days hold nothing that a commitment could cover, and no Spot."))

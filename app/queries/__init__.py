@@ -5,6 +5,7 @@ Every function raises `app.database.ReadError` (its three kinds say what to do) 
 """
 
 from app.queries.commitments import (
+    get_commitment_coverage,
     get_commitment_curve,
     get_commitment_options,
     get_commitment_strategies,
@@ -74,6 +75,7 @@ __all__ = [
     "get_answers",
     "get_as_of",
     "get_bill_days",
+    "get_commitment_coverage",
     "get_commitment_curve",
     "get_commitment_options",
     "get_commitment_recommendations",

@@ -1,7 +1,7 @@
 """Commitments that there are, and those on sale, beside one another and at every size."""
 
 from app.database import fetch_rows
-from app.rows import CommitmentOption, CommitmentStrategy, CurvePoint, HeldCommitment
+from app.rows import CommitmentCoverage, CommitmentOption, CommitmentStrategy, CurvePoint, HeldCommitment
 
 
 def get_commitments(limit: int) -> list[HeldCommitment]:
@@ -22,6 +22,22 @@ def get_commitments(limit: int) -> list[HeldCommitment]:
         """,
         {"limit": limit},
         row_type=HeldCommitment,
+    )
+
+
+def get_commitment_coverage() -> list[CommitmentCoverage]:
+    """How much of the last 30 days' usage commitments pay for: everything first, then the services with most to cover."""
+    return fetch_rows(
+        """
+        select
+            service_code, is_total, first_usage_date, last_usage_date, coverable_on_demand_cost_usd,
+            reserved_on_demand_cost_usd, savings_plan_on_demand_cost_usd, eligible_on_demand_cost_usd, coverage_ratio,
+            effective_savings_ratio, spot_cost_usd, spot_unlisted_cost_usd, spot_savings_usd
+        from marts.fct_commitment_coverage_recent
+        where coverable_on_demand_cost_usd > 0 or spot_cost_usd > 0
+        order by is_total desc, coverable_on_demand_cost_usd desc nulls last, service_code
+        """,
+        row_type=CommitmentCoverage,
     )
 
 

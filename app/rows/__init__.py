@@ -33,6 +33,7 @@ from app.rows.costs import (
     ReconciliationSummary,
 )
 from app.rows.findings import (
+    CommitmentCoverage,
     CommitmentOption,
     CommitmentRecommendation,
     CommitmentStrategy,
@@ -60,6 +61,7 @@ __all__ = [
     "Answer",
     "AsOf",
     "BillDays",
+    "CommitmentCoverage",
     "CommitmentOption",
     "CommitmentRecommendation",
     "CommitmentStrategy",

@@ -1,6 +1,6 @@
 """Findings: what to do, what it is worth, how sure we are, and what was judged."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -206,6 +206,24 @@ class CommitmentStrategy(FrozenRow):
     net_savings_usd_per_month: Usd
     net_savings_usd_per_year: Usd
     is_recommended: bool
+
+
+class CommitmentCoverage(FrozenRow):
+    """What commitments cover of a service's usage, or of everything's (`marts.fct_commitment_coverage_recent`)."""
+
+    service_code: str
+    is_total: bool
+    first_usage_date: date
+    last_usage_date: date
+    coverable_on_demand_cost_usd: Usd | None
+    reserved_on_demand_cost_usd: Usd
+    savings_plan_on_demand_cost_usd: Usd
+    eligible_on_demand_cost_usd: Usd
+    coverage_ratio: Ratio | None
+    effective_savings_ratio: Ratio | None
+    spot_cost_usd: Usd
+    spot_unlisted_cost_usd: Usd
+    spot_savings_usd: Usd | None
 
 
 class HeldCommitment(FrozenRow):

@@ -40,6 +40,7 @@ def test_row_types_are_the_contracts_columns() -> None:
     assert set(rows.CommitmentOption.model_fields) == set(contracts["fct_commitment_options"])
     assert set(rows.CurvePoint.model_fields) <= set(contracts["fct_commitment_curves"])
     assert set(rows.CommitmentStrategy.model_fields) <= set(contracts["fct_commitment_strategies"])
+    assert set(rows.CommitmentCoverage.model_fields) <= set(contracts["fct_commitment_coverage_recent"])
     assert set(rows.HeldCommitment.model_fields) - {"owner_account_name"} <= set(contracts["dim_commitments"])
     assert set(rows.OccupancyHour.model_fields) <= set(contracts["fct_resource_occupancy"])
     assert set(rows.RuleEvaluation.model_fields) <= set(contracts["fct_rule_evaluations"])

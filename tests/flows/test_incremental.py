@@ -100,7 +100,7 @@ def test_other_rules_build_everything_anew(built: tuple[Product, Path]) -> None:
 
 
 def test_rules_count_from_when_they_are_in_the_database(built: tuple[Product, Path]) -> None:
-    """A seed that was edited and not loaded has changed nothing: `dbt run` must not take its classes for the new ones."""
+    """A seed that was edited and not loaded has changed nothing: `dbt run` must not take the old classes for its."""
     product, _ = built
 
     def run(*command: str) -> str:
@@ -130,7 +130,7 @@ def test_a_bill_replaced_during_the_build_fails_it(built: tuple[Product, Path]) 
     load_month(product, report, "2026-09", ["22", "32", "42"], "fourth")
     failed = product.dbt("run", "--select", "int_line_items_daily")
     assert failed.returncode != 0, failed.stdout
-    assert "a billing period was replaced while the models were built: run dbt build again" in failed.stdout, failed.stdout
+    assert "a billing period was replaced while the models were built: run dbt build again" in failed.stdout
     assert read_rows(product, "int_line_items_daily") == before, "earlier rows stand"
     build(product)
     assert {cost for _, cost in read_rows(product, "int_line_items_daily")["2026-09"]} == {"22", "32", "42"}

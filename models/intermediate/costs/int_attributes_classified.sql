@@ -121,13 +121,14 @@ categorized as (
         focus_services.service_subcategory
     from focus_services
     -- One pattern after the other: PostgreSQL keeps 32 of them compiled, and would compile more anew for each kind.
-    cross join lateral (
-        select * from kinds
-        where
-            kinds.service_code_or_empty ~ focus_services.service_code_pattern
-            and kinds.usage_type_or_empty ~ focus_services.usage_type_pattern
-        offset 0
-    ) as kinds
+    cross join
+        lateral (
+            select kinds.* from kinds
+            where
+                kinds.service_code_or_empty ~ focus_services.service_code_pattern
+                and kinds.usage_type_or_empty ~ focus_services.usage_type_pattern
+            offset 0 -- noqa: AM09
+        ) as kinds
     order by
         kinds.load_id,
         kinds.line_item_type_or_empty,
@@ -152,13 +153,14 @@ typed as (
         billed_resources.billed_resource_id,
         resource_types.resource_type
     from resource_types
-    cross join lateral (
-        select * from billed_resources
-        where
-            billed_resources.service_code_or_empty ~ resource_types.service_code_pattern
-            and billed_resources.billed_resource_id ~ resource_types.billed_resource_id_pattern
-        offset 0
-    ) as billed_resources
+    cross join
+        lateral (
+            select billed_resources.* from billed_resources
+            where
+                billed_resources.service_code_or_empty ~ resource_types.service_code_pattern
+                and billed_resources.billed_resource_id ~ resource_types.billed_resource_id_pattern
+            offset 0 -- noqa: AM09
+        ) as billed_resources
     order by billed_resources.load_id, billed_resources.billed_resource_id, resource_types.resource_type
 ),
 
@@ -191,28 +193,29 @@ labels as (
         gathered.tags,
         gathered.cost_categories
     from {{ ref('stg_cur__attributes') }} as attributes
-    cross join lateral (
-        select
+    cross join
+        lateral (
+            select
             -- Users' own tags under their own names, AWS's as aws_…
-            jsonb_object_agg(
-                case
-                    when starts_with(label.key, 'resource_tags_user_') then substr(label.key, 20)
-                    when starts_with(label.key, 'resource_tags_') then substr(label.key, 15)
-                    else substr(label.key, 6)
-                end,
-                label.value
-            ) filter (where not starts_with(label.key, 'cost_category_')) as tags,
-            jsonb_object_agg(substr(label.key, 15), label.value)
-            filter (where starts_with(label.key, 'cost_category_')) as cost_categories
-        from jsonb_each_text(attributes.attributes) as label (key, value)
-        where
-            (
-                starts_with(label.key, 'resource_tags_')
-                or starts_with(label.key, 'tags_')
-                or starts_with(label.key, 'cost_category_')
-            )
-            and label.value <> ''
-    ) as gathered
+                jsonb_object_agg(
+                    case
+                        when starts_with(label.key, 'resource_tags_user_') then substr(label.key, 20)
+                        when starts_with(label.key, 'resource_tags_') then substr(label.key, 15)
+                        else substr(label.key, 6)
+                    end,
+                    label.value
+                ) filter (where not starts_with(label.key, 'cost_category_')) as tags,
+                jsonb_object_agg(substr(label.key, 15), label.value)
+                filter (where starts_with(label.key, 'cost_category_')) as cost_categories
+            from jsonb_each_text(attributes.attributes) as label (key, value)
+            where
+                (
+                    starts_with(label.key, 'resource_tags_')
+                    or starts_with(label.key, 'tags_')
+                    or starts_with(label.key, 'cost_category_')
+                )
+                and label.value <> ''
+        ) as gathered
     where {{ is_new_load(ref('stg_cur__attributes'), 'attributes') }}
 ),
 

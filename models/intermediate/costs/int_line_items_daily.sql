@@ -12,10 +12,12 @@
 with line_items as (
     select * from {{ ref('int_line_items_amortized') }}
     where {{ is_new_load(ref('int_attributes_classified')) }}
-    -- Both processors sort, then one adds up: sums of nearly as many groups as rows, made by each and handed over, would
-    -- take longer. OFFSET 0 keeps the two apart.
-    order by load_id, attributes_id, part_number, usage_date
-    offset 0
+    {% if not is_incremental() %}
+        -- Of many months, most by the day, nearly as many groups as rows come out: sums that each processor makes and
+        -- hands over would take longer than one that adds up what both have sorted. OFFSET 0 keeps the two apart.
+        order by load_id, attributes_id, part_number, usage_date
+        offset 0
+    {% endif %}
 )
 
 select
