@@ -26,7 +26,7 @@ def get_commitments(limit: int) -> list[HeldCommitment]:
 
 
 def get_commitment_coverage() -> list[CommitmentCoverage]:
-    """How much of the last 30 days' usage commitments pay for: everything first, then the services with most to cover."""
+    """How much of the last 30 days' usage commitments pay for: everything first, then those with most to cover."""
     return fetch_rows(
         """
         select

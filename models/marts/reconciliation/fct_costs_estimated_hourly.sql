@@ -1,6 +1,6 @@
--- Cost Explorer's own hours of the last 14 days, where they are enabled and read: what nobody else tells before the bill
--- does. One row per hour, account and service, and of EC2's machines one more per resource: two tellings of the same
--- cost, never to be added.
+-- Cost Explorer's own hours of the last 14 days, where they are enabled and read: what nobody else tells before the
+-- bill does. One row per hour, account and service, and of EC2's machines one more per resource: two tellings of the
+-- same cost, never to be added.
 with hourly_costs as (
     select * from {{ ref('stg_cost_explorer__hourly_costs') }}
 ),
