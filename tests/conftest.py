@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from unittest import mock
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from psycopg.conninfo import conninfo_to_dict
 
 from demo.generation import generate
 from tests import simulated
@@ -33,10 +36,10 @@ def _botocore_reads_its_files_once() -> Iterator[None]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """An embedded server for the whole session, which doesn't wait for the disk: nobody needs it after a power cut."""
     with embedded(tmp_path_factory.mktemp("server")) as database:
-        with database.connect(dbname="postgres", autocommit=True) as connection:
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-                connection.execute(f"alter system set {setting} = off")
-            connection.execute("select pg_reload_conf()")
+        data = Path(conninfo_to_dict(database.uri)["host"]).with_name("data")
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            settings.writelines(f"{name} = off\n" for name in ("fsync", "synchronous_commit", "full_page_writes"))
+        os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGHUP)
         yield database
 
 
