@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Two workers, by the groups of tests/conftest.py; benchmarks run alone.
+TOGETHER := -n 2 --dist loadgroup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -38,11 +40,12 @@ down: setup  ## stop the embedded database
 test: .venv/.installed-dev  ## lint and all tests (installs Chromium where it can)
 	@bash tests/install_programs.sh
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -m "not full"
+	$(BIN)/python -m pytest -m "not full" $(TOGETHER)
 
 test-full: .venv/.installed-dev  ## the long checks
 	@bash tests/install_programs.sh
-	ACCURACY_SEEDS=3 $(BIN)/python -m pytest -m full
+	ACCURACY_SEEDS=3 $(BIN)/python -m pytest -m full --ignore tests/benchmarks $(TOGETHER)
+	$(BIN)/python -m pytest -m full tests/benchmarks
 
 build: setup  ## build and test the models (dbt build)
 	$(BIN)/dbt build

@@ -18,6 +18,15 @@ from tests import simulated
 from tests.databases import Database, embedded
 from tests.simulated import Cloud, Product
 
+BUILT = {"accuracy", "app", "browser", "flows", "notebooks"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers (`-n 2 --dist loadgroup`): what reads a built account shares one, everything else has the other."""
+    for item in items:
+        room = item.path.relative_to(Path(__file__).parent).parts[0]
+        item.add_marker(pytest.mark.xdist_group("built" if room in BUILT else "raw"))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _botocore_reads_its_files_once() -> Iterator[None]:

@@ -268,7 +268,7 @@ class Product:
     def _finish(self, command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
         with self._start(command) as process:
             try:
-                output, errors = process.communicate(timeout=300)
+                output, errors = process.communicate(timeout=900)
             except BaseException:
                 process.kill()
                 raise

@@ -231,8 +231,8 @@ if coverage := queries.get_commitment_coverage():
                 show_money(row.eligible_on_demand_cost_usd),
                 show_share(row.coverage_ratio),
                 show_share(row.effective_savings_ratio) if row.is_total else "",
-                show_money(row.spot_cost_usd),
-                show_money(row.spot_savings_usd),
+                show_money(row.spot_cost_usd) if row.spot_cost_usd else "",
+                show_money(row.spot_savings_usd) if row.spot_cost_usd else "",
             ]
             for row in coverage
         ],

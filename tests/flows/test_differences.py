@@ -148,14 +148,6 @@ def planted(estate: Estate, account: Path, tmp_path_factory: pytest.TempPathFact
         where billing_period_start_date = '2026-08-01' and base_total_amount > 5000
         """,
         """
-        insert into raw.invoice_summaries (
-            load_id, invoice_id, payer_account_id, billing_period_start_date, invoice_type, base_currency_code,
-            base_total_amount
-        )
-        select load_id, 'memo', payer_account_id, billing_period_start_date, 'CREDIT_MEMO', 'USD', -12
-        from raw.invoice_summaries where billing_period_start_date = '2026-08-01' limit 1
-        """,
-        """
         update raw.invoice_summaries set base_currency_code = 'EUR', payment_currency_code = 'EUR'
         where base_total_amount < 0
         """,
@@ -165,6 +157,14 @@ def planted(estate: Estate, account: Path, tmp_path_factory: pytest.TempPathFact
         )
         select load_id, 'stranger', payer_account_id, billing_period_start_date, 'USD', 77
         from raw.invoice_summaries where billing_period_start_date = '2026-09-01' limit 1
+        """,
+        """
+        insert into raw.invoice_summaries (
+            load_id, invoice_id, payer_account_id, billing_period_start_date, invoice_type, base_currency_code,
+            base_total_amount
+        )
+        select load_id, 'memo', payer_account_id, billing_period_start_date, 'CREDIT_MEMO', 'USD', -12
+        from raw.invoice_summaries where billing_period_start_date = '2026-08-01' limit 1
         """,
     )
     build(product, *MARTS)
