@@ -56,7 +56,9 @@
 {% macro create_versions_table() %}
     create schema if not exists intermediate;
     create table if not exists {{ versions_table() }} (model_name text primary key, version text not null);
-    create table if not exists {{ untested_loads_table() }} (model_name text not null, load_id bigint)
+    create table if not exists {{ untested_loads_table() }} (
+        model_name text not null, load_id bigint, invocation_id text not null, noted_at timestamptz default now()
+    )
 {% endmacro %}
 
 {#- Pre-hook: what was made of loads that `source` no longer has goes, in the transaction of what comes instead; which
@@ -64,12 +66,12 @@
 {% macro forget_replaced_loads(source) %}
 {% if execute and is_incremental() %}
         insert into {{ untested_loads_table() }}
-        select '{{ model.name }}', load_id
+        select '{{ model.name }}', load_id, '{{ invocation_id }}'
         from unnest(array[{{ find_new_loads(source) | join(', ') }}]::bigint[]) as built (load_id);
         delete from {{ this }} where load_id not in (select load_id from {{ source }})
     {% else %}
         delete from {{ untested_loads_table() }} where model_name = '{{ model.name }}';
-        insert into {{ untested_loads_table() }} values ('{{ model.name }}', null)
+        insert into {{ untested_loads_table() }} values ('{{ model.name }}', null, '{{ invocation_id }}')
     {% endif %}
 {% endmacro %}
 
@@ -99,26 +101,45 @@
 {%- if ids -%}{{ alias ~ '.' if alias }}load_id in ({{ ids | join(', ') }}){%- else -%}false{%- endif -%}
 {%- endmacro %}
 
+{#- The tests of a model, by name (a generic one's holds its arguments or their digest) and text. -#}
+{% macro find_tests(node) %}
+{% set tests = {} %}
+{% for test in graph.nodes.values() if test.resource_type == 'test' and node.unique_id in test.depends_on.nodes %}
+{% do tests.update({test.unique_id: test.raw_code}) %}
+{% endfor %}
+{{ return(tests) }}
+{% endmacro %}
+
 {#- A condition on load_id for tests of models that are built load by load: in `dbt build` the loads that haven't passed
-    all the tests of these models since they were made, for no row of a load changes afterwards; in `dbt test` all. -#}
+    all the tests of these models since they were made, for no row of a load changes afterwards; all of them where the
+    models have other tests than were passed, and in `dbt test`. -#}
 {% macro is_untested_load(model_names, alias='') -%}
 {%- if execute and flags.WHICH == 'build' -%}
-        {%- set found = run_query(
-            "select distinct load_id from " ~ untested_loads_table() ~ " where model_name in ('"
-            ~ model_names | join("', '") ~ "')"
-        ) -%}
-{%- set ids = found.columns[0].values() | list -%}
-{%- if none in ids -%}true{%- else -%}{{ is_one_of(ids, alias) }}{%- endif -%}
+        {%- set ids = [] -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name in model_names -%}
+            {%- set found = run_query(
+                "select load_id from " ~ untested_loads_table() ~ " where model_name = '" ~ node.name ~ "' union all "
+                ~ "select null where not exists (select 1 from " ~ versions_table() ~ " where model_name = 'tests of "
+                ~ node.name ~ "' and version = '" ~ local_md5(find_tests(node) | string) ~ "')"
+            ) -%}
+            {%- do ids.extend(found.columns[0].values()) -%}
+        {%- endfor -%}
+        {%- if none in ids -%}true{%- else -%}{{ is_one_of(ids | unique | list, alias) }}{%- endif -%}
     {%- else -%}true{%- endif -%}
 {%- endmacro %}
 
-{#- dbt's own: what a generic test reads. Of a model that is built load by load, what is yet to be tested. -#}
+{#- dbt's own: what a generic test reads. Of a model that is built load by load, what is yet to be tested; all of it
+    where a key doesn't say the load, for what is double may stand in two. -#}
 {% macro get_where_subquery(relation) -%}
 {% set conditions = [] %}
 {% if config.get('where') %}{% do conditions.append(config.get('where')) %}{% endif %}
 {% set tested = graph.nodes.get(model.attached_node) if execute else none %}
 {% if tested and tested.config.get('meta', {}).get('is_built_by_load') %}
+{% set about = model.test_metadata %}
+{% set columns = about.kwargs.get('columns', [about.kwargs.get('column_name')]) %}
+{% if about.name not in ('unique', 'unique_combination') or 'load_id' in columns %}
 {% do conditions.append(is_untested_load([tested.name])) %}
+{% endif %}
 {% endif %}
 {% if conditions %}
         {%- set filtered -%}
@@ -129,21 +150,22 @@
 {% do return(relation) %}
 {%- endmacro %}
 
-{#- Called on-run-end: a load counts as tested once every test of the model has passed. -#}
+{#- Called on-run-end: a load counts as tested once every test of the model has passed, unless another process made it
+    meanwhile. -#}
 {% macro forget_tested_loads(results) %}
 {% if execute and flags.WHICH in ('build', 'test') %}
 {% set passed = results | selectattr('status', 'in', ['pass', 'warn']) | map(attribute='node.unique_id') | list %}
-{% set tested = [] %}
 {% for node in graph.nodes.values() if node.config.get('meta', {}).get('is_built_by_load') %}
-{% set open = [] %}
-{% for test in graph.nodes.values() if test.resource_type == 'test' and node.unique_id in test.depends_on.nodes %}
-{% if test.unique_id not in passed %}{% do open.append(test.unique_id) %}{% endif %}
+{% set tests = find_tests(node) %}
+{% if tests.keys() | reject('in', passed) | list | length == 0 %}
+                delete from {{ untested_loads_table() }}
+                where
+                    model_name = '{{ node.name }}'
+                    and (invocation_id = '{{ invocation_id }}' or noted_at < '{{ run_started_at.isoformat() }}');
+                insert into {{ versions_table() }} values ('tests of {{ node.name }}', '{{ local_md5(tests | string) }}')
+                on conflict (model_name) do update set version = excluded.version;
+            {% endif %}
 {% endfor %}
-{% if not open %}{% do tested.append(node.name) %}{% endif %}
-{% endfor %}
-{% if tested %}
-            delete from {{ untested_loads_table() }} where model_name in ('{{ tested | join("', '") }}')
-        {% endif %}
 {% endif %}
 {% endmacro %}
 

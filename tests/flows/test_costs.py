@@ -283,8 +283,9 @@ def test_focus_sums_to_the_bill(bill: Bill) -> None:
             billing_period_start_date, sum(net_unblended_cost_usd), sum(net_amortized_cost_usd),
             sum(case
                 when record_class <> 'usage' and (charge_class like 'commitment_%%') then 0
+                when charge_class = 'discount' then 0
                 when record_class <> 'usage' then net_unblended_cost_usd
-                when purchase_option = 'spot' then on_demand_equivalent_cost_usd
+                when purchase_option = 'spot' then coalesce(on_demand_equivalent_cost_usd, net_unblended_cost_usd)
                 else coalesce(public_on_demand_cost_usd, on_demand_equivalent_cost_usd, net_unblended_cost_usd)
             end)
         from marts.fct_resource_costs_daily group by 1 order by 1
@@ -296,6 +297,30 @@ def test_focus_sums_to_the_bill(bill: Bill) -> None:
         assert abs(billed - cash) < Decimal("0.000001")
         assert effective == accrual
         assert abs(listed - list_cost) < Decimal("0.000001")
+
+
+def test_what_is_bought_of_a_commitment_is_used_or_unused(bill: Bill) -> None:
+    """Each closed month, in the commitment's own unit: hours, normalized hours, or dollars before any discount."""
+    rows = bill.product.query(
+        """
+        select
+            "CommitmentDiscountId", "CommitmentDiscountUnit", count(distinct "CommitmentDiscountUnit"),
+            sum("CommitmentDiscountQuantity") filter (
+                where "ChargeCategory" = 'Purchase' and "ChargeFrequency" = 'Recurring'
+            ),
+            sum("CommitmentDiscountQuantity") filter (where "CommitmentDiscountStatus" is not null),
+            sum("CommitmentDiscountQuantity") filter (
+                where "CommitmentDiscountCategory" = 'Usage' and "ChargeFrequency" = 'One-Time'
+            )
+        from marts.focus_costs where "CommitmentDiscountId" is not null group by 1, 2, "BillingPeriodStart"
+        """
+    )
+    assert {unit for _, unit, *_ in rows} >= {"Normalized Hour", "USD"}
+    for arn, unit, units, bought, used_or_unused, bought_once in rows:
+        assert units == 1, arn
+        assert bought_once is None, "the monthly fees count the hours"
+        if unit != "USD":  # a plan's upfront part is in what is used, not in the month's fee
+            assert bought == used_or_unused, arn
 
 
 def test_commitments_cost_what_their_usage_is_charged(bill: Bill) -> None:

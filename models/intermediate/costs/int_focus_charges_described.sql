@@ -39,6 +39,8 @@ described as (
         max(delivered.reservation_normalized_hours_each / nullif(delivered.reservation_hours_each, 0))
             over (partition by attributes.load_id, attributes.reservation_arn)
             as normalization_factor,
+        bool_or(attributes.line_item_type = 'RIFee') over (partition by attributes.load_id, attributes.reservation_arn)
+            as has_recurring_fee,
         extract(epoch from commitments.end_at - commitments.start_at) / 3600 as commitment_term_hours,
         delivered.sku_id,
         delivered.pricing_rate_code,
@@ -102,6 +104,7 @@ priced as (
         line_items.normalized_usage_quantity,
         line_items.reservation_unused_hours,
         line_items.net_amortized_cost_usd as effective_cost_usd,
+        line_items.amortized_cost_usd,
         line_items.unblended_cost_usd,
         -- Covered usage is paid by its commitment: the negations take its on-demand cost off the bill again.
         case
@@ -148,7 +151,7 @@ select
     description as charge_description,
     case
         when record_class = 'commitment_fee' and charge_category = 'Purchase' then 'Recurring'
-        when charge_category = 'Purchase' and line_item_type = 'Fee' and commitment_arn is null then 'Recurring'
+        when charge_category = 'Purchase' and charge_class in ('support', 'marketplace') then 'Recurring'
         when charge_category in ('Purchase', 'Credit', 'Adjustment') then 'One-Time'
         else 'Usage-Based'
     end as charge_frequency,
@@ -162,14 +165,17 @@ select
             when commitment_arn is null or focus_charge_class is not null then null
             when charge_category not in ('Usage', 'Purchase') then null
             when commitment_category = 'Spend' and charge_category = 'Purchase' then unblended_cost_usd
-            when commitment_category = 'Spend' then effective_cost_usd
+            -- Commitments are made before a negotiated discount, on both sides.
+        when commitment_category = 'Spend' then amortized_cost_usd
             when commitment_status = 'Unused'
                 then
                     coalesce(
                         case when normalization_factor is not null then reservation_unused_normalized_hours end,
                         reservation_unused_hours * coalesce(normalization_factor, 1)
                     )
-            -- Bought at once: so many machines over the whole term. Null where no line tells the term.
+            -- Bought once: the monthly fees beside it, $0 if all is paid upfront, count the hours, and they alone. Without
+            -- them so many machines over the whole term; null where no line tells the term.
+            when record_class = 'commitment_purchase' and has_recurring_fee then null
             when record_class = 'commitment_purchase'
                 then usage_quantity * commitment_term_hours * coalesce(normalization_factor, 1)
             when charge_category = 'Purchase'
@@ -212,6 +218,8 @@ select
     coalesce(nullif(legal_entity, ''), nullif(invoicing_entity, ''), 'Amazon Web Services, Inc.')
         as invoice_issuer_name,
     case
+        -- What a discount takes off is in no list price.
+        when charge_class = 'discount' then 0
         when charge_category <> 'Usage' or focus_charge_class is not null then billed_cost_usd
         when commitment_status = 'Unused' then billed_cost_usd
         else coalesce(list_cost_usd, on_demand_equivalent_cost_usd, billed_cost_usd)

@@ -40,11 +40,12 @@ periods as (
     select * from {{ ref('int_billing_periods_reached') }}
 ),
 
--- Of the payers that the account has had: those of a day without a line item are the ones of its other days.
+-- The payer of the account's month; of a month without a line item, who paid its others.
 payers as (
     select distinct
         account_id,
-        payer_account_id
+        payer_account_id,
+        date_trunc('month', usage_date)::date as month_start_date
     from {{ ref('fct_cost_reconciliation_daily') }}
     where cur_unblended_cost_usd is not null
 ),
@@ -53,7 +54,10 @@ reached as (
     select
         payers.account_id,
         periods.billing_period_start_date,
-        max(periods.reached_until_at) as reached_until_at
+        coalesce(
+            max(periods.reached_until_at) filter (where payers.month_start_date = periods.billing_period_start_date),
+            max(periods.reached_until_at)
+        ) as reached_until_at
     from payers
     inner join periods on payers.payer_account_id = periods.payer_account_id
     group by payers.account_id, periods.billing_period_start_date

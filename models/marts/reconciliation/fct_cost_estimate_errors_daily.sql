@@ -91,8 +91,11 @@ compared as (
         billed.unblended_cost_usd as billed_unblended_cost_usd,
         estimates.amortized_cost_usd as estimated_amortized_cost_usd,
         billed.amortized_cost_usd as billed_amortized_cost_usd,
-        coalesce(estimates.unblended_cost_usd, 0) - coalesce(billed.unblended_cost_usd, 0) as unblended_error_usd,
-        coalesce(estimates.amortized_cost_usd, 0) - coalesce(billed.amortized_cost_usd, 0) as amortized_error_usd,
+        -- No row is nothing estimated; a row in another currency tells nothing in dollars.
+        case when estimates.account_id is null then 0 else estimates.unblended_cost_usd end
+        - coalesce(billed.unblended_cost_usd, 0) as unblended_error_usd,
+        case when estimates.account_id is null then 0 else estimates.amortized_cost_usd end
+        - coalesce(billed.amortized_cost_usd, 0) as amortized_error_usd,
         coalesce(billed.is_month_final, false) as is_month_final
     from held
     inner join parties

@@ -18,11 +18,11 @@ known_services as (
 cur_costs as (
     select
         usage_date,
+        payer_account_id,
         account_id,
         service_name,
         -- A subscription on the Marketplace is a fee in CUR and usage in Cost Explorer.
         case when is_marketplace and record_class = 'fee' then 'usage' else record_class end as record_class,
-        max(payer_account_id) as payer_account_id,
         max(currency_code) as currency_code,
         bool_or(is_marketplace) as is_marketplace,
         bool_or(is_support) as is_support,
@@ -36,29 +36,66 @@ cur_costs as (
     from cur_services
     group by
         usage_date,
+        payer_account_id,
         account_id,
         service_name,
         case when is_marketplace and record_class = 'fee' then 'usage' else record_class end
 ),
 
+-- A bill names its payer, Cost Explorer the account that was asked, which need not be the payer: where each source knows
+-- one of an account's month, they are the same. An account may change its payer.
+cur_payers as (
+    select
+        account_id,
+        date_trunc('month', usage_date) as month_start,
+        max(payer_account_id) as payer_account_id
+    from cur_costs
+    group by account_id, date_trunc('month', usage_date)
+    having count(distinct payer_account_id) = 1
+),
+
+cost_explorer_payers as (
+    select
+        account_id,
+        date_trunc('month', usage_date) as month_start,
+        max(payer_account_id) as asked_account_id
+    from {{ ref('int_cost_explorer_costs_daily') }}
+    group by account_id, date_trunc('month', usage_date)
+    having count(distinct payer_account_id) = 1
+),
+
 cost_explorer_named as (
     select
         costs.*,
+        costs.payer_account_id as asked_account_id,
+        case
+            when cost_explorer_payers.account_id is null then costs.payer_account_id
+            else coalesce(cur_payers.payer_account_id, costs.payer_account_id)
+        end as matched_payer_account_id,
         marketplace_services.service_name is not null as is_marketplace_service,
         -- What neither the bill nor the seed knows, and isn't called after Amazon, somebody else sells.
         known_services.service_name is null and costs.service_name !~* '(amazon|aws)' as is_stranger
     from {{ ref('int_cost_explorer_costs_daily') }} as costs
     left join marketplace_services on costs.service_name = marketplace_services.service_name
     left join known_services on costs.service_name = known_services.service_name
+    left join cur_payers
+        on
+            costs.account_id = cur_payers.account_id
+            and date_trunc('month', costs.usage_date) = cur_payers.month_start
+    left join cost_explorer_payers
+        on
+            costs.account_id = cost_explorer_payers.account_id
+            and date_trunc('month', costs.usage_date) = cost_explorer_payers.month_start
 ),
 
 cost_explorer_costs as (
     select
         usage_date,
+        matched_payer_account_id as payer_account_id,
         account_id,
         service_name,
         case when is_marketplace_service and record_class = 'fee' then 'usage' else record_class end as record_class,
-        max(payer_account_id) as payer_account_id,
+        max(asked_account_id) as asked_account_id,
         case when count(distinct currency_code) = 1 then max(currency_code) else 'several' end as currency_code,
         bool_or(is_marketplace_service or is_stranger) as is_marketplace,
         bool_or(is_support) as is_support,
@@ -70,6 +107,7 @@ cost_explorer_costs as (
     from cost_explorer_named
     group by
         usage_date,
+        matched_payer_account_id,
         account_id,
         service_name,
         case when is_marketplace_service and record_class = 'fee' then 'usage' else record_class end
@@ -79,28 +117,13 @@ as_of as (
     select * from {{ ref('int_payer_as_of_instants_found') }}
 ),
 
--- Who speaks of an account: what one payer's sources hold says nothing of another's.
-cur_payers as (
+cost_explorer_loads as (
     select
-        account_id,
-        max(payer_account_id) as payer_account_id
-    from cur_costs
-    group by account_id
-),
-
-cost_explorer_payers as (
-    select
-        account_id,
-        max(payer_account_id) as payer_account_id
-    from cost_explorer_costs
-    group by account_id
-),
-
-cost_explorer_days as (
-    select distinct
-        payer_account_id,
-        usage_date
-    from cost_explorer_costs
+        split_part(partition_key, '/', 1) as asked_account_id,
+        data_from_at,
+        data_until_at
+    from {{ ref('stg_ingest__loads') }}
+    where source_name = 'cost_explorer' and is_current
 ),
 
 cur_months as (
@@ -132,6 +155,7 @@ compared as (
         coalesce(cur_costs.usage_date, cost_explorer_costs.usage_date) as usage_date,
         coalesce(cur_costs.payer_account_id, cost_explorer_costs.payer_account_id) as payer_account_id,
         coalesce(cur_costs.account_id, cost_explorer_costs.account_id) as account_id,
+        cost_explorer_costs.asked_account_id,
         coalesce(cur_costs.service_name, cost_explorer_costs.service_name) as service_name,
         coalesce(cur_costs.record_class, cost_explorer_costs.record_class) as record_class,
         coalesce(cur_costs.line_item_count, 0) as line_item_count,
@@ -167,41 +191,53 @@ compared as (
     full outer join cost_explorer_costs
         on
             cur_costs.usage_date = cost_explorer_costs.usage_date
+            and cur_costs.payer_account_id = cost_explorer_costs.payer_account_id
             and cur_costs.account_id = cost_explorer_costs.account_id
             and cur_costs.service_name = cost_explorer_costs.service_name
             and cur_costs.record_class = cost_explorer_costs.record_class
 ),
 
-reached as (
+-- Whom Cost Explorer would have been asked as, of a row that it doesn't have.
+asked as (
     select
         compared.*,
+        coalesce(
+            compared.asked_account_id, cost_explorer_payers.asked_account_id, compared.payer_account_id
+        ) as cost_explorer_account_id
+    from compared
+    left join cost_explorer_payers
+        on
+            compared.account_id = cost_explorer_payers.account_id
+            and date_trunc('month', compared.usage_date) = cost_explorer_payers.month_start
+),
+
+reached as (
+    select
+        asked.*,
         cur_as_of.costs_as_of_at,
         least(cur_as_of.costs_as_of_at, cost_explorer_as_of.cost_explorer_as_of_at) as both_until_at,
-        cost_explorer_days.usage_date is not null as has_cost_explorer_day,
+        -- By the ledger: a day that Cost Explorer was asked about and has nothing of has been compared.
+        exists(
+            select 1 from cost_explorer_loads
+            where
+                cost_explorer_loads.asked_account_id = asked.cost_explorer_account_id
+                and asked.usage_date >= (cost_explorer_loads.data_from_at at time zone 'UTC')::date
+                and (asked.usage_date + 1)::timestamp at time zone 'UTC' <= cost_explorer_loads.data_until_at
+        ) as has_cost_explorer_day,
         cur_months.month_start is not null as has_cur_month,
         coalesce(periods.is_final, false) as is_final
-    from compared
-    left join cur_payers on compared.account_id = cur_payers.account_id
-    left join cost_explorer_payers on compared.account_id = cost_explorer_payers.account_id
-    left join as_of as cur_as_of
-        on coalesce(cur_payers.payer_account_id, compared.payer_account_id) = cur_as_of.payer_account_id
+    from asked
+    left join as_of as cur_as_of on asked.payer_account_id = cur_as_of.payer_account_id
     left join as_of as cost_explorer_as_of
-        on
-            coalesce(cost_explorer_payers.payer_account_id, compared.payer_account_id)
-            = cost_explorer_as_of.payer_account_id
-    left join cost_explorer_days
-        on
-            coalesce(cost_explorer_payers.payer_account_id, compared.payer_account_id)
-            = cost_explorer_days.payer_account_id
-            and compared.usage_date = cost_explorer_days.usage_date
+        on asked.cost_explorer_account_id = cost_explorer_as_of.payer_account_id
     left join cur_months
         on
-            coalesce(cur_payers.payer_account_id, compared.payer_account_id) = cur_months.payer_account_id
-            and date_trunc('month', compared.usage_date) = cur_months.month_start
+            asked.payer_account_id = cur_months.payer_account_id
+            and date_trunc('month', asked.usage_date) = cur_months.month_start
     left join periods
         on
-            coalesce(cur_payers.payer_account_id, compared.payer_account_id) = periods.payer_account_id
-            and date_trunc('month', compared.usage_date)::date = periods.billing_period_start_date
+            asked.payer_account_id = periods.payer_account_id
+            and date_trunc('month', asked.usage_date)::date = periods.billing_period_start_date
 ),
 
 measured as (
@@ -264,7 +300,8 @@ caused as (
 )
 
 select
-    md5(concat_ws('|', usage_date, account_id, service_name, record_class)) as cost_reconciliation_id,
+    md5(concat_ws('|', usage_date, payer_account_id, account_id, service_name, record_class))
+        as cost_reconciliation_id,
     usage_date,
     payer_account_id,
     account_id,

@@ -44,6 +44,18 @@ invoices as (
     from summaries
 ),
 
+-- What CUR and Cost Explorer differ by in the month: what the bill lacks of support or credits, the invoice may have.
+late as (
+    select
+        payer_account_id,
+        date_trunc('month', usage_date)::date as billing_period_start_date,
+        sum(unblended_difference_usd) filter (where difference_cause = 'support') as support_difference_usd,
+        sum(unblended_difference_usd) filter (where difference_cause = 'credit_or_refund_timing')
+            as credit_or_refund_difference_usd
+    from {{ ref('fct_cost_reconciliation_daily') }}
+    group by payer_account_id, date_trunc('month', usage_date)::date
+),
+
 tolerances as (
     select max(tolerance_value) filter (where tolerance_name = 'rounding_usd_per_invoice') as rounding_usd_per_invoice
     from {{ ref('reconciliation_tolerances') }}
@@ -77,6 +89,14 @@ compared as (
             and cur_costs.invoice_id = invoices.invoice_id
 ),
 
+parted as (
+    select
+        *,
+        cur_tax_usd - invoice_taxes_usd as tax_difference_usd,
+        difference_usd - coalesce(cur_tax_usd - invoice_taxes_usd, 0) as untaxed_difference_usd
+    from compared
+),
+
 caused as (
     select
         compared.*,
@@ -97,23 +117,31 @@ caused as (
             when not compared.has_invoice then 'missing_invoice'
             when not compared.is_in_cur and compared.invoice_type = 'CREDIT_MEMO' then 'credit_or_refund_timing'
             when not compared.is_in_cur then 'missing_in_cur'
-            -- A part explains a difference where it is the whole of it.
+            -- A part explains a difference where it is the whole of it, with the tax on it or alone. Each figure of an
+            -- invoice is rounded.
             when
-                abs(compared.cur_tax_usd - compared.invoice_taxes_usd) > tolerances.rounding_usd_per_invoice
-                -- The total is rounded, and so is the tax.
-                and abs(compared.cur_tax_usd - compared.invoice_taxes_usd - compared.difference_usd)
+                abs(compared.tax_difference_usd) > tolerances.rounding_usd_per_invoice
+                and abs(compared.difference_usd - compared.tax_difference_usd)
                 <= 2 * tolerances.rounding_usd_per_invoice then 'tax'
             when
-                abs(compared.credit_or_refund_cost_usd - compared.difference_usd)
-                <= tolerances.rounding_usd_per_invoice then 'credit_or_refund_timing'
+                least(
+                    abs(compared.untaxed_difference_usd - compared.credit_or_refund_cost_usd),
+                    abs(compared.untaxed_difference_usd - late.credit_or_refund_difference_usd)
+                ) <= 2 * tolerances.rounding_usd_per_invoice then 'credit_or_refund_timing'
             when
-                abs(compared.support_cost_usd - compared.difference_usd)
-                <= tolerances.rounding_usd_per_invoice then 'support'
+                least(
+                    abs(compared.untaxed_difference_usd - compared.support_cost_usd),
+                    abs(compared.untaxed_difference_usd - late.support_difference_usd)
+                ) <= 2 * tolerances.rounding_usd_per_invoice then 'support'
             when compared.billing_entity ilike '%marketplace%' then 'marketplace'
             else 'unknown'
         end as difference_cause
-    from compared
+    from parted as compared
     cross join tolerances
+    left join late
+        on
+            compared.payer_account_id = late.payer_account_id
+            and compared.billing_period_start_date = late.billing_period_start_date
     left join asked
         on
             compared.payer_account_id = asked.payer_account_id
@@ -141,7 +169,7 @@ select
     trim_scale(invoice_total_usd) as invoice_total_usd,
     trim_scale(cur_tax_usd) as cur_tax_usd,
     trim_scale(invoice_taxes_usd) as invoice_taxes_usd,
-    trim_scale(cur_tax_usd - invoice_taxes_usd) as tax_difference_usd,
+    trim_scale(tax_difference_usd) as tax_difference_usd,
     trim_scale(difference_usd) as difference_usd,
     trim_scale(tolerance_usd) as tolerance_usd,
     is_final as is_month_final,
