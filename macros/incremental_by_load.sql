@@ -115,16 +115,16 @@
     models have other tests than were passed, and in `dbt test`. -#}
 {% macro is_untested_load(model_names, alias='') -%}
 {%- if execute and flags.WHICH == 'build' -%}
-        {%- set ids = [] -%}
-        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name in model_names -%}
+{%- set ids = [] -%}
+{%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name in model_names -%}
             {%- set found = run_query(
                 "select load_id from " ~ untested_loads_table() ~ " where model_name = '" ~ node.name ~ "' union all "
                 ~ "select null where not exists (select 1 from " ~ versions_table() ~ " where model_name = 'tests of "
-                ~ node.name ~ "' and version = '" ~ local_md5(find_tests(node) | string) ~ "')"
+                ~ node.name ~ "' and version = '" ~ local_md5(find_tests(node) | dictsort | string) ~ "')"
             ) -%}
-            {%- do ids.extend(found.columns[0].values()) -%}
-        {%- endfor -%}
-        {%- if none in ids -%}true{%- else -%}{{ is_one_of(ids | unique | list, alias) }}{%- endif -%}
+{%- do ids.extend(found.columns[0].values()) -%}
+{%- endfor -%}
+{%- if none in ids -%}true{%- else -%}{{ is_one_of(ids | unique | list, alias) }}{%- endif -%}
     {%- else -%}true{%- endif -%}
 {%- endmacro %}
 
@@ -162,7 +162,7 @@
                 where
                     model_name = '{{ node.name }}'
                     and (invocation_id = '{{ invocation_id }}' or noted_at < '{{ run_started_at.isoformat() }}');
-                insert into {{ versions_table() }} values ('tests of {{ node.name }}', '{{ local_md5(tests | string) }}')
+                insert into {{ versions_table() }} values ('tests of {{ node.name }}', '{{ local_md5(tests | dictsort | string) }}')
                 on conflict (model_name) do update set version = excluded.version;
             {% endif %}
 {% endfor %}

@@ -120,6 +120,23 @@ def test_rules_count_from_when_they_are_in_the_database(built: tuple[Product, Pa
     build(product)
 
 
+def test_what_passed_its_tests_is_read_again_by_others_alone(built: tuple[Product, Path]) -> None:
+    """A build tests the loads that it made; tests that weren't there when an older load passed read that too."""
+    product, _ = built
+    build(product)
+    was, nonsense = "purchase_option = 'on_demand'", "purchase_option = 'nonsense'"
+    old_load = "select min(load_id) from intermediate.int_attributes_classified"
+    product.change(f"update intermediate.int_attributes_classified set {nonsense} where load_id = ({old_load})")
+    build(product)
+    product.change("delete from intermediate.model_versions where model_name = 'tests of int_attributes_classified'")
+    for _ in range(2):  # what failed isn't forgotten by the next build
+        failed = product.dbt("build", *QUICK, "+int_attributes_classified")
+        assert failed.returncode != 0, failed.stdout
+        assert "Failure in test accepted_values_int_attributes_classified_purchase_option" in failed.stdout
+    product.change(f"update intermediate.int_attributes_classified set {was} where {nonsense}")
+    build(product)
+
+
 def test_a_bill_replaced_during_the_build_fails_it(built: tuple[Product, Path]) -> None:
     """The combinations of a load are there and its amounts are gone: as if a sync had come between the two models."""
     product, report = built

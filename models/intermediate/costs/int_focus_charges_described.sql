@@ -166,15 +166,15 @@ select
             when charge_category not in ('Usage', 'Purchase') then null
             when commitment_category = 'Spend' and charge_category = 'Purchase' then unblended_cost_usd
             -- Commitments are made before a negotiated discount, on both sides.
-        when commitment_category = 'Spend' then amortized_cost_usd
+            when commitment_category = 'Spend' then amortized_cost_usd
             when commitment_status = 'Unused'
                 then
                     coalesce(
                         case when normalization_factor is not null then reservation_unused_normalized_hours end,
                         reservation_unused_hours * coalesce(normalization_factor, 1)
                     )
-            -- Bought once: the monthly fees beside it, $0 if all is paid upfront, count the hours, and they alone. Without
-            -- them so many machines over the whole term; null where no line tells the term.
+            -- Bought once: the monthly fees beside it, $0 if all is paid upfront, count the hours, and they alone.
+            -- Without them so many machines over the whole term; null where no line tells the term.
             when record_class = 'commitment_purchase' and has_recurring_fee then null
             when record_class = 'commitment_purchase'
                 then usage_quantity * commitment_term_hours * coalesce(normalization_factor, 1)

@@ -42,8 +42,8 @@ cur_costs as (
         case when is_marketplace and record_class = 'fee' then 'usage' else record_class end
 ),
 
--- A bill names its payer, Cost Explorer the account that was asked, which need not be the payer: where each source knows
--- one of an account's month, they are the same. An account may change its payer.
+-- A bill names its payer, Cost Explorer the account that was asked, which need not be the payer: where each source
+-- knows one of an account's month, they are the same. An account may change its payer.
 cur_payers as (
     select
         account_id,
