@@ -49,9 +49,9 @@ late as (
     select
         payer_account_id,
         date_trunc('month', usage_date)::date as billing_period_start_date,
-        sum(unblended_difference_usd) filter (where difference_cause = 'support') as support_difference_usd,
-        sum(unblended_difference_usd) filter (where difference_cause = 'credit_or_refund_timing')
-            as credit_or_refund_difference_usd
+        nullif(sum(unblended_difference_usd) filter (where difference_cause = 'support'), 0) as support_part_usd,
+        nullif(sum(unblended_difference_usd) filter (where difference_cause = 'credit_or_refund_timing'), 0)
+            as credit_or_refund_part_usd
     from {{ ref('fct_cost_reconciliation_daily') }}
     group by payer_account_id, date_trunc('month', usage_date)::date
 ),
@@ -78,8 +78,9 @@ compared as (
         invoices.invoice_id is not null as has_invoice,
         cur_costs.payer_account_id is not null as is_in_cur,
         cur_costs.tax_usd as cur_tax_usd,
-        cur_costs.support_cost_usd,
-        cur_costs.credit_or_refund_cost_usd,
+        -- What isn't there explains nothing, however small a difference is.
+        nullif(cur_costs.support_cost_usd, 0) as support_part_usd,
+        nullif(cur_costs.credit_or_refund_cost_usd, 0) as credit_or_refund_part_usd,
         coalesce(cur_costs.unblended_cost_usd, 0) - coalesce(invoices.invoice_total_usd, 0) as difference_usd
     from cur_costs
     full outer join invoices
@@ -125,13 +126,13 @@ caused as (
                 <= 2 * tolerances.rounding_usd_per_invoice then 'tax'
             when
                 least(
-                    abs(compared.untaxed_difference_usd - compared.credit_or_refund_cost_usd),
-                    abs(compared.untaxed_difference_usd - late.credit_or_refund_difference_usd)
+                    abs(compared.untaxed_difference_usd - compared.credit_or_refund_part_usd),
+                    abs(compared.untaxed_difference_usd - late.credit_or_refund_part_usd)
                 ) <= 2 * tolerances.rounding_usd_per_invoice then 'credit_or_refund_timing'
             when
                 least(
-                    abs(compared.untaxed_difference_usd - compared.support_cost_usd),
-                    abs(compared.untaxed_difference_usd - late.support_difference_usd)
+                    abs(compared.untaxed_difference_usd - compared.support_part_usd),
+                    abs(compared.untaxed_difference_usd - late.support_part_usd)
                 ) <= 2 * tolerances.rounding_usd_per_invoice then 'support'
             when compared.billing_entity ilike '%marketplace%' then 'marketplace'
             else 'unknown'
