@@ -12,6 +12,7 @@ MARTS = (
     "fct_account_costs_monthly",
     "fct_answers",
     "fct_api_requests_monthly",
+    "fct_commitment_coverage_recent",
     "fct_commitment_curves",
     "fct_commitment_options",
     "fct_commitment_strategies",

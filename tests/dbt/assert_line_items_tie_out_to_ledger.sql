@@ -4,7 +4,6 @@ with line_items as (
         load_id,
         count(*) as row_count
     from {{ ref('stg_cur__line_item_amounts') }}
-    where {{ is_untested_load(['int_line_items_daily']) }}
     group by load_id
 ),
 
@@ -13,11 +12,7 @@ loads as (
         load_id,
         row_count
     from {{ ref('stg_ingest__loads') }}
-    where
-        source_name = 'cur'
-        and is_current
-        and row_count > 0
-        and {{ is_untested_load(['int_line_items_daily']) }}
+    where source_name = 'cur' and is_current and row_count > 0
 )
 
 select
