@@ -273,7 +273,12 @@ def test_focus_sums_to_the_bill(bill: Bill) -> None:
         """
         select
             "BillingPeriodStart"::date, sum("BilledCost"), sum("EffectiveCost"),
-            sum("ListCost") filter (where not ("ChargeCategory" = 'Purchase' and "CommitmentDiscountId" is not null))
+            sum("ListCost") filter (
+                where
+                    not ("ChargeCategory" = 'Purchase' and "CommitmentDiscountId" is not null)
+                    and "PricingCategory" is distinct from 'Dynamic'
+            ),
+            coalesce(sum("ListCost") filter (where "PricingCategory" = 'Dynamic'), 0)
         from marts.focus_costs group by 1 order by 1
         """
     )
@@ -283,20 +288,23 @@ def test_focus_sums_to_the_bill(bill: Bill) -> None:
             billing_period_start_date, sum(net_unblended_cost_usd), sum(net_amortized_cost_usd),
             sum(case
                 when record_class <> 'usage' and (charge_class like 'commitment_%%') then 0
-                when charge_class = 'discount' then 0
+                when charge_class = 'discount' or purchase_option = 'spot' then 0
                 when record_class <> 'usage' then net_unblended_cost_usd
-                when purchase_option = 'spot' then coalesce(on_demand_equivalent_cost_usd, net_unblended_cost_usd)
                 else coalesce(public_on_demand_cost_usd, on_demand_equivalent_cost_usd, net_unblended_cost_usd)
-            end)
+            end),
+            coalesce(sum(net_unblended_cost_usd) filter (where purchase_option = 'spot'), 0)
         from marts.fct_resource_costs_daily group by 1 order by 1
         """
     )
     assert [row[0] for row in focus] == [row[0] for row in costs]
-    for (_, billed, effective, listed), (_, cash, accrual, list_cost) in zip(focus, costs, strict=True):
+    for (_, billed, effective, listed, spot_listed), (_, cash, accrual, list_cost, spot_cost) in zip(
+        focus, costs, strict=True
+    ):
         # Negations undo covered usage hour by hour; the sum of both is nothing to ten digits a line.
         assert abs(billed - cash) < Decimal("0.000001")
         assert effective == accrual
         assert abs(listed - list_cost) < Decimal("0.000001")
+        assert spot_listed >= spot_cost, "by the price list where it is loaded, else its own cost"
 
 
 def test_what_is_bought_of_a_commitment_is_used_or_unused(bill: Bill) -> None:
