@@ -53,7 +53,7 @@
 {% macro untested_loads_table() %}{{ return(target.database ~ '.intermediate.untested_loads') }}{% endmacro %}
 
 {#- Called on-run-start. -#}
-{% macro create_versions_table() %}
+{% macro create_load_tables() %}
     create schema if not exists intermediate;
     create table if not exists {{ versions_table() }} (model_name text primary key, version text not null);
     create table if not exists {{ untested_loads_table() }} (

@@ -1,3 +1,4 @@
+{% set is_due = is_untested_load(['int_line_items_daily', 'int_costs_monthly', 'fct_resource_costs_daily']) %}
 -- No cent lost or created between the bill by day and the daily resource costs, per delivery and line item type: rows
 -- and every cost, by month too.
 with daily as (
@@ -13,7 +14,7 @@ with daily as (
         sum(public_on_demand_cost_usd) as public_on_demand_cost_usd,
         sum(on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd
     from {{ ref('int_costs_daily') }}
-    where {{ is_untested_load(['int_line_items_daily', 'int_costs_monthly', 'fct_resource_costs_daily']) }}
+    where {{ is_due }}
     group by load_id, line_item_type
 ),
 
@@ -25,7 +26,7 @@ monthly as (
         sum(unblended_cost_usd) as unblended_cost_usd,
         sum(amortized_cost_usd) as amortized_cost_usd
     from {{ ref('int_costs_monthly') }}
-    where {{ is_untested_load(['int_line_items_daily', 'int_costs_monthly', 'fct_resource_costs_daily']) }}
+    where {{ is_due }}
     group by load_id, line_item_type
 ),
 
@@ -42,7 +43,7 @@ resource_costs as (
         sum(public_on_demand_cost_usd) as public_on_demand_cost_usd,
         sum(on_demand_equivalent_cost_usd) as on_demand_equivalent_cost_usd
     from {{ ref('fct_resource_costs_daily') }}
-    where {{ is_untested_load(['int_line_items_daily', 'int_costs_monthly', 'fct_resource_costs_daily']) }}
+    where {{ is_due }}
     group by load_id, line_item_type
 )
 

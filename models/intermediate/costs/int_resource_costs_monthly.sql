@@ -36,13 +36,7 @@ summed as (
         billed_resource_id,
         coalesce(usage_component, 'all') as usage_component,
         max(last_whole_day_end) - min(usage_date) as cost_days,
-        sum(
-            case
-                -- Whose list price nobody tells costs at least what the Spot market takes.
-                when purchase_option = 'spot' then coalesce(on_demand_equivalent_cost_usd, unblended_cost_usd)
-                else on_demand_equivalent_cost_usd
-            end
-        ) as on_demand_equivalent_cost_usd,
+        sum({{ list_cost_at_least() }}) as on_demand_equivalent_cost_usd,
         sum(unblended_cost_usd) filter (where purchase_option in ('on_demand', 'spot')) as uncovered_cost_usd,
         sum(instance_hours) as instance_hours,
         sum(instance_hours) filter (where purchase_option in ('reserved', 'savings_plan')) as covered_hours

@@ -37,12 +37,7 @@ placed as (
     select
         line_items.account_id,
         line_items.billed_resource_id,
-        case
-            -- Whose list price nobody tells costs at least what the Spot market takes.
-            when line_items.purchase_option = 'spot'
-                then coalesce(line_items.on_demand_equivalent_cost_usd, line_items.unblended_cost_usd)
-            else line_items.on_demand_equivalent_cost_usd
-        end as on_demand_equivalent_cost_usd,
+        {{ list_cost_at_least() }} as on_demand_equivalent_cost_usd,
         case when line_items.purchase_option in ('on_demand', 'spot') then line_items.unblended_cost_usd else 0 end
             as uncovered_cost_usd,
         line_items.usage_start_at at time zone coalesce(time_zones.time_zone, 'UTC') as local_time
